@@ -1,0 +1,252 @@
+"""The evidence bundle: what was seen of a failed canary, with every gap and its reason.
+
+The bundle is the seam of the service: capture writes it, everything later reads only it and the
+repository, so an incident can be exported, replayed and diagnosed offline by the same code
+(DESIGN section 7). Owns the bundle's nouns, the `Cluster` port that capture reads from, and `seal`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.incident import Incident
+
+SCHEMA = "selfheal.bundle/v1"
+
+Side = Literal["stable", "canary", "none"]
+Status = Literal["ok", "empty", "denied", "failed", "truncated", "gone"]
+"""What came of asking for something. Only `ok` and `truncated` carry content; no error becomes evidence."""
+
+Kind = Literal[
+    "rollout",
+    "replicaset",
+    "pod",
+    "analysisrun",
+    "event",
+    "configmap",
+    "application",
+]
+KINDS: tuple[Kind, ...] = (
+    "rollout",
+    "replicaset",
+    "pod",
+    "analysisrun",
+    "event",
+    "configmap",
+    "application",
+)
+
+
+class Target(BaseModel):
+    """Which rollout to look at: what a cluster needs to find its objects."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cluster: str
+    namespace: str
+    rollout: str
+    canary_hash: str
+    stable_hash: str
+
+
+class Objects(BaseModel):
+    """The answer to a list of one kind: Kubernetes objects as the API returns them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    reason: str | None = None
+    objects: tuple[dict[str, Any], ...] = ()
+
+
+class LogText(BaseModel):
+    """The answer to a log request. `text` is raw: it must pass `seal` before it is stored anywhere."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    reason: str | None = None
+    text: str = ""
+
+
+class LogSource(BaseModel):
+    """One container's log, current or previous."""
+
+    model_config = ConfigDict(frozen=True)
+
+    side: Side
+    pod: str
+    container: str
+    previous: bool = False
+
+    @property
+    def item_id(self) -> str:
+        """The item's id in the bundle, which is its path without the extension."""
+        return f"logs/{self.side}/{self.pod}/{self.container}{'.previous' if self.previous else ''}"
+
+
+class Cluster(Protocol):
+    """What capture reads from; one instance serves every cluster that is configured."""
+
+    async def find(self, cluster: str, namespace: str, rollout: str) -> Objects:
+        """The Rollout of that name as it is now, for callers that know only the name."""
+        ...
+
+    async def objects(self, target: Target, kind: Kind) -> Objects:
+        """The objects of one kind that belong to the rollout; both sides, oldest first."""
+        ...
+
+    async def log(self, target: Target, source: LogSource) -> LogText:
+        """A container's log, with the timestamps that the kubelet puts before each line where it has them."""
+        ...
+
+
+class Cut(BaseModel):
+    """How much of an item was kept when it was too large: lines kept, lines there were, and the rule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kept: int
+    of: int
+    how: str
+
+
+class Item(BaseModel):
+    """One piece of evidence, or the gap where it should be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: Literal["log", "object", "events", "metrics", "config", "notification"]
+    side: Side
+    path: str
+    status: Status
+    reason: str | None = None
+    bytes: int = 0
+    lines: int = 0
+    cut: Cut | None = None
+
+
+class Version(BaseModel):
+    """One side of the comparison: which code and images ran, and how that was found out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hash: str
+    images: tuple[str, ...] = ()
+    repo: str | None = None
+    commit: str | None = None
+    path: str | None = None
+    found_by: str | None = None
+    confidence: Literal["high", "medium", "low"] | None = None
+
+
+class Manifest(BaseModel):
+    """`bundle.json`."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["selfheal.bundle/v1"] = Field(default=SCHEMA, alias="schema")
+    incident: str
+    attempt: int
+    cluster: str
+    namespace: str
+    rollout: str
+    uid: str
+    revision: str
+    strategy: str | None
+    stable: Version
+    canary: Version
+    captured_at: datetime
+    items: tuple[Item, ...]
+
+
+class Bundle(BaseModel):
+    """A sealed bundle: the manifest and the redacted text of every item that has any, by id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest: Manifest
+    contents: Mapping[str, str]
+
+    @property
+    def target(self) -> Target:
+        m = self.manifest
+        return Target(
+            cluster=m.cluster,
+            namespace=m.namespace,
+            rollout=m.rollout,
+            canary_hash=m.canary.hash,
+            stable_hash=m.stable.hash,
+        )
+
+    def logs(self, side: Side) -> tuple[Item, ...]:
+        """The log items of one side that have text."""
+        return tuple(
+            item
+            for item in self.manifest.items
+            if item.kind == "log" and item.side == side and item.id in self.contents
+        )
+
+    def objects(self, kind: Kind) -> tuple[dict[str, Any], ...]:
+        """The captured objects of one kind."""
+        prefix = f"objects/{kind}/"
+        if kind == "configmap":
+            prefix = "config/"
+        return tuple(
+            json.loads(self.contents[item.id])
+            for item in self.manifest.items
+            if item.id.startswith(prefix) and item.id in self.contents
+        )
+
+    def gaps(self) -> tuple[Item, ...]:
+        """What should be here and is not."""
+        return tuple(item for item in self.manifest.items if item.status in {"denied", "failed", "gone"})
+
+
+class Citation(BaseModel):
+    """A place in the bundle and the text that stands there. `ref` is `<id>#L<from>-<to>` or `<id>#<pointer>`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ref: str
+    quote: str
+
+
+def cite_lines(bundle: Bundle, item_id: str, first: int, last: int) -> Citation:
+    """A citation of lines `first` to `last` (from 1, inclusive), quoted from the bundle itself."""
+    lines = bundle.contents[item_id].split("\n")
+    return Citation(ref=f"{item_id}#L{first}-{last}", quote="\n".join(lines[first - 1 : last]))
+
+
+def holds(bundle: Bundle, citation: Citation) -> bool:
+    """Whether the cited place exists and contains the quote: a claim whose citation does not is dropped."""
+    item_id, _, place = citation.ref.partition("#")
+    text = bundle.contents.get(item_id)
+    if text is None or not citation.quote.strip():
+        return False
+    if place.startswith("L"):
+        first, _, last = place[1:].partition("-")
+        if not (first.isdigit() and last.isdigit()) or not 1 <= int(first) <= int(last):
+            return False
+        return citation.quote in "\n".join(text.split("\n")[int(first) - 1 : int(last)])
+    found = _follow(json.loads(text), place)
+    return found is not None and citation.quote in (found if isinstance(found, str) else json.dumps(found))
+
+
+def _follow(document: Any, pointer: str) -> Any:
+    """Resolve an RFC 6901 JSON pointer; None where it leads nowhere."""
+    for raw in pointer.split("/")[1:]:
+        token = raw.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, Mapping) and token in document:
+            document = document[token]
+        elif isinstance(document, Sequence) and not isinstance(document, str) and token.isdigit():
+            if int(token) >= len(document):
+                return None
+            document = document[int(token)]
+        else:
+            return None
+    return document

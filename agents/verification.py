@@ -1,0 +1,91 @@
+"""Red, then green: whether a patch removes the failure that the evidence shows.
+
+Owns the `Reproduction` (derived from the evidence, DESIGN section 6), the ports that run it, and
+`verify`. What could not be checked is part of the result, with its reason.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Request(BaseModel):
+    """The HTTP request that made the canary fail."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: str
+    path: str
+
+
+class Response(BaseModel):
+    """What the program answered; `status` None where the connection broke or timed out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: int | None
+    seconds: float
+
+
+class Served(BaseModel):
+    """A program that was started, asked and stopped again. `output` is redacted and cut: untrusted text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "failed", "timeout"]
+    """`failed`: the sandbox itself could not run it (see `reason`); the program's own death is `ok`."""
+    reason: str | None = None
+    listened: bool = False
+    exit_code: int | None = None
+    """None while it still ran at the end."""
+    responses: tuple[Response, ...] = ()
+    output: str = ""
+
+
+class Completed(BaseModel):
+    """A command that ran to its end. `output` is redacted and cut: untrusted text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "failed", "timeout"]
+    reason: str | None = None
+    exit_code: int | None = None
+    output: str = ""
+
+
+class Sandbox(Protocol):
+    """Runs code of the repository with no network, no credentials and limits. `tree` is a `Workspace` handle."""
+
+    async def run(self, tree: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Completed:
+        """Run a command to its end in `tree`."""
+        ...
+
+    async def serve(
+        self,
+        tree: str,
+        argv: tuple[str, ...],
+        env: Mapping[str, str],
+        *,
+        files: Mapping[str, str],
+        requests: tuple[Request, ...],
+        listen_seconds: float,
+    ) -> Served:
+        """Start a server on a free loopback port (`{port}` in argv, PORT in env), wait until it listens, send the
+        requests one after another, and stop it `listen_seconds` after it began to listen.
+
+        `files` maps absolute paths inside the sandbox to their text, as a pod's volumes would.
+        """
+        ...
+
+
+class Workspace(Protocol):
+    """Lays out a commit's files for the sandbox."""
+
+    async def lay_out(self, url: str, commit: str, files: Mapping[str, str | None]) -> str:
+        """A private copy of the commit with `files` written over it (None deletes); returns its handle."""
+        ...
+
+    async def clear(self, tree: str) -> None:
+        """Remove it; never fails for one that is gone."""
+        ...

@@ -1,0 +1,143 @@
+"""Every knob, typed and documented; the README's table is generated from here. Built once by `cli`."""
+
+import ipaddress
+import tempfile
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Scope = Literal["read", "trigger"]
+
+
+class WebhookToken(BaseModel):
+    """A webhook caller's token and the cluster it speaks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cluster: str
+    token: SecretStr
+
+
+class ApiToken(BaseModel):
+    """A REST caller: the name is the recorded actor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    scopes: frozenset[Scope]
+    token: SecretStr
+
+
+class Settings(BaseSettings):
+    """Read from the environment, prefix SELFHEAL_."""
+
+    model_config = SettingsConfigDict(env_prefix="SELFHEAL_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default=Path(".selfheal"), description="Folder of the databases, mirrors and locks; one service per folder."
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the intake listens on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port that the intake listens on.")
+    webhook_tokens: SecretStr = Field(
+        default=SecretStr(""),
+        description="`<cluster>:<token>,...`: who may notify, and which cluster each token speaks for. "
+        "Several tokens may name one cluster (rotation).",
+    )
+    api_tokens: SecretStr = Field(
+        default=SecretStr(""),
+        description="`<name>:<scope>[+<scope>]:<token>,...`: REST callers; scopes `read`, `trigger`.",
+    )
+    insecure_dev: bool = Field(
+        default=False, description="Start without tokens and accept every caller; only on a loopback address."
+    )
+    policy: Path | None = Field(
+        default=None, description="The server policy, a YAML file; without it no repository is allowed."
+    )
+    bundles: Path | None = Field(
+        default=None, description="Folder of evidence served as if it were a cluster: `<cluster>/<namespace>/<rollout>/<hash>/`."
+    )
+    forge_dir: Path | None = Field(
+        default=None, description="Folder of the local forge; `file:` repository URLs are allowed only below it."
+    )
+    sandbox: Literal["bubblewrap", "process"] = Field(
+        default="bubblewrap",
+        description="How repository code is run. `process` isolates nothing: for code you trust only.",
+    )
+    sandbox_dir: Path = Field(
+        default=Path(tempfile.gettempdir()) / "selfheal-sandbox",
+        description="Folder of the sandbox's working trees; `sandbox_uid` must be able to reach it.",
+    )
+    sandbox_uid: int = Field(
+        default=60999, ge=1, description="Ordinary user id that the sandbox starts from when the service runs as root."
+    )
+    sandbox_seconds: float = Field(default=120, gt=0, description="Time limit of one sandboxed command, in seconds.")
+    sandbox_memory_mb: int = Field(default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged."
+    )
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Self:
+        if self.insecure_dev:
+            if not _is_loopback(self.host):
+                raise ValueError(
+                    f"insecure_dev accepts every caller, so it listens on a loopback address only; host is {self.host!r}"
+                )
+        elif not (self.webhook_callers and self.api_callers):
+            missing = "SELFHEAL_WEBHOOK_TOKENS" if not self.webhook_callers else "SELFHEAL_API_TOKENS"
+            raise ValueError(
+                f"{missing} is not set, so nobody could be told from a stranger. Set it, or start with "
+                "--insecure-dev to try the service on a loopback address"
+            )
+        return self
+
+    @property
+    def webhook_callers(self) -> tuple[WebhookToken, ...]:
+        callers = []
+        for entry in _entries(self.webhook_tokens):
+            cluster, colon, token = entry.partition(":")
+            if not (colon and cluster.strip() and token.strip()):
+                raise ValueError("SELFHEAL_WEBHOOK_TOKENS: each entry is <cluster>:<token>")
+            callers.append(WebhookToken(cluster=cluster.strip(), token=SecretStr(token.strip())))
+        return tuple(callers)
+
+    @property
+    def api_callers(self) -> tuple[ApiToken, ...]:
+        callers = []
+        for entry in _entries(self.api_tokens):
+            parts = entry.split(":", 2)
+            if len(parts) != 3 or not all(part.strip() for part in parts):
+                raise ValueError("SELFHEAL_API_TOKENS: each entry is <name>:<scope>[+<scope>]:<token>")
+            scopes: set[Scope] = set()
+            for scope in parts[1].split("+"):
+                match scope.strip():
+                    case "read":
+                        scopes.add("read")
+                    case "trigger":
+                        scopes.add("trigger")
+                    case unknown:
+                        raise ValueError(f"SELFHEAL_API_TOKENS: {unknown!r} is not a scope; use read, trigger")
+            callers.append(
+                ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip()))
+            )
+        return tuple(callers)
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters that some token speaks for, in the order they were configured."""
+        return tuple(dict.fromkeys(caller.cluster for caller in self.webhook_callers)) or ("dev",)
+
+
+def _entries(secret: SecretStr) -> list[str]:
+    return [entry for entry in secret.get_secret_value().split(",") if entry.strip()]
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
