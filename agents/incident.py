@@ -34,15 +34,19 @@ class Incident(BaseModel):
 
     @property
     def branch(self) -> str:
-        """The one branch of this incident, whatever the attempt."""
-        name = re.sub(r"[^A-Za-z0-9-]+", "-", self.rollout).strip("-")[:60] or "rollout"
-        return f"selfheal/{name}-{self.key[:10]}"
+        return branch_name(self.rollout, self.key)
 
 
 def incident_key(cluster: str, namespace: str, uid: str, canary_hash: str, revision: str) -> str:
     """32 hex digits; the parts are separated by NUL, which no Kubernetes name can contain."""
     parts = "\0".join((cluster, namespace, uid, canary_hash, revision))
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def branch_name(rollout: str, key: str) -> str:
+    """The one branch of an incident, whatever the attempt."""
+    name = re.sub(r"[^A-Za-z0-9-]+", "-", rollout).strip("-")[:60] or "rollout"
+    return f"selfheal/{name}-{key[:10]}"
 
 
 def attempt_id(key: str, number: int) -> str:

@@ -1,8 +1,4 @@
-"""Red, then green: whether a patch removes the failure that the evidence shows.
-
-Owns the `Reproduction` (derived from the evidence, DESIGN section 6), the ports that run it, and
-`verify`. What could not be checked is part of the result, with its reason.
-"""
+"""What verification needs of the world: a place to lay a commit out, and a box to run it in."""
 
 from collections.abc import Mapping
 from typing import Literal, Protocol
@@ -11,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Request(BaseModel):
-    """The HTTP request that made the canary fail."""
+    """An HTTP request that the evidence names."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,10 +67,11 @@ class Sandbox(Protocol):
         requests: tuple[Request, ...],
         listen_seconds: float,
     ) -> Served:
-        """Start a server on a free loopback port (`{port}` in argv, PORT in env), wait until it listens, send the
-        requests one after another, and stop it `listen_seconds` after it began to listen.
+        """Start a server on a free loopback port, wait until it listens, ask it, and stop it.
 
-        `files` maps absolute paths inside the sandbox to their text, as a pod's volumes would.
+        `{port}` in argv and PORT in the environment name the port. The requests are sent one after another; the
+        program is watched for `listen_seconds` after it began to listen. `files` maps absolute paths inside
+        the sandbox to their text, as a pod's volumes would.
         """
         ...
 

@@ -1,0 +1,28 @@
+"""Red, then green: whether a patch removes the failure that the evidence shows.
+
+`Reproduction` is derived from the evidence and stored with it; `verify` runs it before and after the patch
+and says, besides, what was not checked (DESIGN section 6).
+"""
+
+from agents.verification.environment import Environment, container_environment
+from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
+from agents.verification.reproduction import Commands, Reproduction, Signature, derive
+from agents.verification.verify import Check, Verification, verify
+
+__all__ = [
+    "Check",
+    "Commands",
+    "Completed",
+    "Environment",
+    "Reproduction",
+    "Request",
+    "Response",
+    "Sandbox",
+    "Served",
+    "Signature",
+    "Verification",
+    "Workspace",
+    "container_environment",
+    "derive",
+    "verify",
+]

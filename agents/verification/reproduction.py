@@ -1,0 +1,158 @@
+"""How the failure can be seen again: derived from the captured logs and objects alone.
+
+The kinds are tried in the order of DESIGN section 6. A request is taken from the log lines around the trace in
+the same pod; a program that died is started again the way its pod was.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.evidence import Bundle
+from agents.frames import Trace
+from agents.verification.environment import Environment, container_environment
+from agents.verification.ports import Request
+
+REQUEST = re.compile(r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+(/[^\s\"'<>]*)")
+JSON_METHOD = re.compile(r'"(?:http_?)?(?:request_?)?method"\s*:\s*"([A-Z]+)"', re.IGNORECASE)
+JSON_PATH = re.compile(r'"(?:request_?|url_?)?(?:path|uri|url|target)"\s*:\s*"(/[^"]*)"', re.IGNORECASE)
+STATUS = re.compile(r"(?<![\w.:/-])([1-5]\d\d)(?![\w.:/-])")
+LINES_AROUND = 25
+MOST_REQUESTS = 3
+
+
+class Commands(BaseModel):
+    """How the repository says that its code is run; empty where it does not say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    off: str | None = None
+    """Why nothing of this repository may be run, if so."""
+
+
+class Signature(BaseModel):
+    """What makes two failures the same: the exception's type and the innermost application frame."""
+
+    model_config = ConfigDict(frozen=True)
+
+    exception: str
+    file: str | None = None
+    function: str | None = None
+
+
+class Reproduction(BaseModel):
+    """One way to see the failure, and how to tell that it is this failure."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["replay", "start", "render", "none"]
+    reason: str | None = None
+    """Why the kind is `none`, or why nothing stronger was possible."""
+    signature: Signature | None = None
+    requests: tuple[Request, ...] = ()
+    container: str | None = None
+    environment: Environment = Environment(variables={}, files={})
+    """As the canary's pods had it."""
+
+
+def derive(bundle: Bundle, trace: Trace | None, signature: Signature | None, commands: Commands) -> Reproduction:
+    """The strongest reproduction that the evidence supports. `trace` is the one that the diagnosis rests on."""
+    if trace is None or signature is None:
+        return Reproduction(kind="render", reason="the evidence holds no trace to look for again")
+    if commands.off or not commands.run:
+        reason = commands.off or "the source repository has no `run:` in .selfheal.yml"
+        return Reproduction(kind="render", reason=reason, signature=signature)
+    container = _container(trace.item)
+    environment = deployed_environment(bundle, container)
+    requests = requests_near(bundle.contents[trace.item].split("\n"), trace)
+    return Reproduction(
+        kind="replay" if requests else "start",
+        signature=signature,
+        requests=requests,
+        container=container,
+        environment=environment,
+    )
+
+
+def deployed_environment(bundle: Bundle, container: str | None) -> Environment:
+    """The environment of the canary's pods, from the captured ReplicaSet and ConfigMaps."""
+    canary = bundle.manifest.canary.hash
+    templates = [
+        replica_set.get("spec", {}).get("template", {})
+        for replica_set in bundle.objects("replicaset")
+        if _label(replica_set) == canary
+    ]
+    return container_environment(templates[0] if templates else {}, container, config_data(bundle.objects("configmap")))
+
+
+def config_data(config_maps: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """ConfigMaps by name; what is not text is left out."""
+    return {
+        str(config_map.get("metadata", {}).get("name")): {
+            key: value for key, value in (config_map.get("data") or {}).items() if isinstance(value, str)
+        }
+        for config_map in config_maps
+    }
+
+
+def requests_near(lines: Sequence[str], trace: Trace) -> tuple[Request, ...]:
+    """The requests that may have led to a trace, likeliest first.
+
+    Nearest line at or before the trace that names a request and no success; then a failed one right after it (access
+    lines are often written when the answer is out); then any before it.
+    """
+    first, last = trace.first_line - 1, trace.last_line - 1
+    before = [lines[at] for at in range(first, max(-1, first - LINES_AROUND), -1)]
+    after = list(lines[last + 1 : last + 1 + LINES_AROUND])
+    ranked = [
+        *(line for line in before if not _succeeded(line)),
+        *(line for line in after if _failed(line)),
+        *before,
+    ]
+    found: list[Request] = []
+    for line in ranked:
+        request = request_in(line)
+        if request is not None and request not in found:
+            found.append(request)
+    return tuple(found[:MOST_REQUESTS])
+
+
+def request_in(line: str) -> Request | None:
+    """The request that an access or error line names, plain or JSON; None where a part was redacted."""
+    plain = REQUEST.search(line)
+    method, path = JSON_METHOD.search(line), JSON_PATH.search(line)
+    if plain:
+        request = Request(method=plain.group(1), path=plain.group(2))
+    elif method and path:
+        request = Request(method=method.group(1).upper(), path=path.group(1))
+    else:
+        return None
+    return None if "[REDACTED" in request.path else request
+
+
+def _succeeded(line: str) -> bool:
+    request = REQUEST.search(line)
+    rest = line[request.end() :] if request else line
+    return any(status[0] in "123" for status in STATUS.findall(rest)) and not _failed(line)
+
+
+def _failed(line: str) -> bool:
+    request = REQUEST.search(line)
+    rest = line[request.end() :] if request else line
+    return any(status[0] == "5" for status in STATUS.findall(rest))
+
+
+def _container(item: str) -> str | None:
+    parts = item.split("/")
+    return parts[3].removesuffix(".previous") if len(parts) == 4 else None
+
+
+def _label(thing: Mapping[str, Any]) -> str | None:
+    labels = thing.get("metadata", {}).get("labels") or {}
+    value = labels.get("rollouts-pod-template-hash")
+    return str(value) if value is not None else None

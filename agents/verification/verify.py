@@ -1,0 +1,328 @@
+"""Run a reproduction before and after a patch, and the repository's own tests beside it.
+
+The tests are a guard, never the red. Nothing here decides what happens to the patch: `policy` does, on the verdict
+and on the list of what was not checked.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import tree_sitter
+import tree_sitter_python
+from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML, YAMLError
+
+from agents.frames import find_traces
+from agents.patch import Patch
+from agents.verification.environment import Environment
+from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
+from agents.verification.reproduction import Commands, Reproduction, Signature
+
+TAIL_LINES = 40
+GREEN_REPEATS = 3
+LISTEN_SECONDS = 5.0
+"""How long a program must keep listening to count as started (DESIGN section 6)."""
+
+Result = Literal["failed", "passed", "not_run"]
+Verdict = Literal["verified", "refuted", "unverified"]
+
+
+class Check(BaseModel):
+    """One run: what was done and how it ended. `output` is redacted, untrusted, the last 40 lines."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: Result
+    command: str = ""
+    output: str = ""
+    reason: str | None = None
+
+
+class Verification(BaseModel):
+    """The answer of the verifying stage.
+
+    `verified`: red before and green after, and no guard objected. `refuted`: the patch does not remove the
+    failure, or breaks something. `unverified`: it could not be told; `unchecked` says why.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["replay", "start", "render", "none"]
+    verdict: Verdict
+    before: Check
+    after: Check
+    tests_before: Check
+    tests_after: Check
+    unchecked: tuple[str, ...] = ()
+
+
+class Program(BaseModel):
+    """The code that runs in the reproduction: the source repository at the canary's commit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    commit: str
+
+
+class Trial(BaseModel):
+    """The two sides that are compared: files written over the program's, and its environment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: Mapping[str, str | None] = {}
+    environment: Environment
+
+
+async def verify(
+    patch: Patch,
+    reproduction: Reproduction,
+    program: Program | None,
+    patched_environment: Environment | None,
+    commands: Commands,
+    *,
+    sandbox: Sandbox,
+    workspace: Workspace,
+) -> Verification:
+    """Red before, green after.
+
+    `patched_environment` is what the patched manifests give the program, for a patch of manifests; None for a patch of
+    the program itself.
+    """
+    broken = syntax_error(patch)
+    if broken:
+        return _without_run(reproduction, "refuted", broken)
+    if program is None or reproduction.kind in {"render", "none"}:
+        reason = reproduction.reason or "the source of the running program is not known"
+        return _rendered(patch, reproduction, reason)
+    files: dict[str, str | None] = {}
+    if patched_environment is None:
+        files = {change.path: change.after for change in patch.changes}
+    run = _Run(reproduction, program, commands, sandbox, workspace)
+    before = await run.observe(Trial(environment=reproduction.environment), repeats=1)
+    if before.check.result != "failed":
+        return _verdict(reproduction, before, _Side.skipped("the failure was not seen again before the patch"))
+    after = await run.observe(
+        Trial(files=files, environment=patched_environment or reproduction.environment),
+        repeats=GREEN_REPEATS,
+        requests=before.guilty,
+    )
+    return _verdict(reproduction, before, after)
+
+
+def syntax_error(patch: Patch) -> str | None:
+    """Where a patched file does not parse any more though it did before; Python and YAML are looked at."""
+    for change in patch.changes:
+        if change.after is None:
+            continue
+        parses = _PARSERS.get(change.path.rpartition(".")[2])
+        if parses and not parses(change.after) and (change.before is None or parses(change.before)):
+            return f"{change.path} does not parse after the patch"
+    return None
+
+
+def shows(signature: Signature, output: str) -> bool:
+    """Whether a program's output holds the same failure: exception type, and file and function of the frame."""
+    for trace in find_traces("output", output):
+        if trace.exception != signature.exception:
+            continue
+        if signature.file is None or any(
+            f"/{frame.path}".endswith(f"/{signature.file}") and frame.function == signature.function
+            for frame in trace.frames
+        ):
+            return True
+    return False
+
+
+class _Side(BaseModel):
+    """One side of the comparison as it came out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    check: Check
+    tests: Check
+    guilty: tuple[Request, ...] = ()
+    """The requests whose answers were wrong."""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def skipped(cls, reason: str) -> "_Side":
+        check = Check(result="not_run", reason=reason)
+        return cls(check=check, tests=check)
+
+
+class _Run:
+    """What both sides share."""
+
+    def __init__(
+        self, reproduction: Reproduction, program: Program, commands: Commands, sandbox: Sandbox, workspace: Workspace
+    ) -> None:
+        self._reproduction = reproduction
+        self._program = program
+        self._commands = commands
+        self._sandbox = sandbox
+        self._workspace = workspace
+
+    async def observe(self, trial: Trial, repeats: int, requests: tuple[Request, ...] = ()) -> _Side:
+        """Lay the side out, reproduce on it, run its tests, and clear it away."""
+        tree = await self._workspace.lay_out(self._program.url, self._program.commit, trial.files)
+        try:
+            if self._commands.setup:
+                done = await self._sandbox.run(tree, self._commands.setup, {})
+                if done.status != "ok" or done.exit_code != 0:
+                    return _Side.skipped(f"`setup` of .selfheal.yml failed: {_ending(done)}")
+            asked = (requests or self._reproduction.requests) * repeats
+            served = await self._sandbox.serve(
+                tree,
+                self._commands.run,
+                trial.environment.variables,
+                files=trial.environment.files,
+                requests=asked,
+                listen_seconds=LISTEN_SECONDS if self._reproduction.kind == "start" else 0,
+            )
+            tests = await self._run_tests(tree)
+        finally:
+            await self._workspace.clear(tree)
+        return self._judge(served, asked, tests)
+
+    async def _run_tests(self, tree: str) -> Check:
+        if not self._commands.test:
+            return Check(result="not_run", reason="the repository names no `test:` in .selfheal.yml")
+        done = await self._sandbox.run(tree, self._commands.test, {})
+        command = " ".join(self._commands.test)
+        if done.status == "failed":
+            return Check(result="not_run", command=command, reason=done.reason)
+        passed = done.status == "ok" and done.exit_code == 0
+        return Check(
+            result="passed" if passed else "failed",
+            command=command,
+            output=tail(done.output),
+            reason=None if passed else _ending(done),
+        )
+
+    def _judge(self, served: Served, asked: tuple[Request, ...], tests: Check) -> _Side:
+        command = " ".join(self._commands.run)
+        if asked:
+            command += "  <-  " + ", ".join(dict.fromkeys(f"{r.method} {r.path}" for r in asked))
+        if served.status != "ok":
+            return _Side(
+                check=Check(result="not_run", command=command, reason=served.reason or served.status), tests=tests
+            )
+        seen = self._reproduction.signature is not None and shows(self._reproduction.signature, served.output)
+        wrong = tuple(
+            request
+            for request, answer in zip(asked, served.responses, strict=False)
+            if answer.status is None or answer.status >= 500
+        )
+        if self._reproduction.kind == "start":
+            result, reason = _judge_start(served, seen=seen)
+        else:
+            result, reason = _judge_replay(served, seen=seen, wrong=bool(wrong))
+        check = Check(result=result, command=command, output=tail(served.output), reason=reason)
+        return _Side(check=check, tests=tests, guilty=tuple(dict.fromkeys(wrong)))
+
+
+def _judge_start(served: Served, *, seen: bool) -> tuple[Result, str | None]:
+    """Red: it dies before it listens, with the same signature. Green: it listens and goes on."""
+    if served.listened and served.exit_code is None:
+        return "passed", f"it listened for {LISTEN_SECONDS:.0f} s"
+    if seen:
+        return "failed", f"it died with exit code {served.exit_code} and the same exception"
+    return "not_run", f"it did not start, for another reason than the canary (exit code {served.exit_code})"
+
+
+def _judge_replay(served: Served, *, seen: bool, wrong: bool) -> tuple[Result, str | None]:
+    if seen:
+        return "failed", f"the same exception again; answers: {_statuses(served.responses)}"
+    if not served.listened:
+        return "not_run", f"the program did not start here (exit code {served.exit_code})"
+    if wrong:
+        return "not_run", f"the request fails, but not as in the canary; answers: {_statuses(served.responses)}"
+    return "passed", f"answers: {_statuses(served.responses)}"
+
+
+def _verdict(reproduction: Reproduction, before: _Side, after: _Side) -> Verification:
+    unchecked = list(reproduction.environment.stand_ins)
+    verdict: Verdict = "unverified"
+    if before.check.result != "failed":
+        unchecked.insert(0, _why_not_red(before.check))
+    elif after.check.result == "failed":
+        verdict = "refuted"
+        unchecked.insert(0, "the failure is still there after the patch")
+    elif after.check.result == "not_run":
+        verdict = "refuted"
+        unchecked.insert(0, f"after the patch: {after.check.reason}")
+    elif after.tests.result == "failed" and before.tests.result == "passed":
+        verdict = "refuted"
+        unchecked.insert(0, "the repository's own tests pass before the patch and fail after it")
+    else:
+        verdict = "verified"
+    if after.tests.result == "not_run" and verdict == "verified":
+        unchecked.append(f"the repository's own tests: {after.tests.reason}")
+    if before.tests.result == "failed" and verdict == "verified":
+        unchecked.append("the repository's own tests were red before the patch already")
+    return Verification(
+        kind=reproduction.kind,
+        verdict=verdict,
+        before=before.check,
+        after=after.check,
+        tests_before=before.tests,
+        tests_after=after.tests,
+        unchecked=tuple(unchecked),
+    )
+
+
+def _why_not_red(check: Check) -> str:
+    if check.result == "passed":
+        return "the failure could not be seen again: the canary's code passed here"
+    return check.reason or "the failure could not be seen again"
+
+
+def _rendered(patch: Patch, reproduction: Reproduction, reason: str) -> Verification:
+    """Nothing can be run: the diff speaks for itself, and the pull request says that it does."""
+    documents = all(change.path.endswith((".yaml", ".yml")) for change in patch.changes)
+    return _without_run(
+        reproduction.model_copy(update={"kind": "render" if documents else "none"}), "unverified", reason
+    )
+
+
+def _without_run(reproduction: Reproduction, verdict: Verdict, reason: str) -> Verification:
+    check = Check(result="not_run", reason=reason)
+    return Verification(
+        kind=reproduction.kind,
+        verdict=verdict,
+        before=check,
+        after=check,
+        tests_before=check,
+        tests_after=check,
+        unchecked=(reason,),
+    )
+
+
+def tail(output: str) -> str:
+    """The last 40 lines."""
+    return "\n".join(output.rstrip().split("\n")[-TAIL_LINES:])
+
+
+def _ending(done: Completed) -> str:
+    return done.reason or f"exit code {done.exit_code}"
+
+
+def _statuses(responses: tuple[Response, ...]) -> str:
+    return ", ".join(str(answer.status or "no answer") for answer in responses) or "none"
+
+
+def _parses_python(text: str) -> bool:
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
+    return not parser.parse(text.encode()).root_node.has_error
+
+
+def _parses_yaml(text: str) -> bool:
+    try:
+        list(YAML(typ="safe", pure=True).load_all(text))
+    except YAMLError:
+        return False
+    return True
+
+
+_PARSERS = {"py": _parses_python, "yaml": _parses_yaml, "yml": _parses_yaml}
