@@ -14,20 +14,17 @@ from agents.fix import Ground
 from agents.patch import Patch
 from agents.policy import Policy, RepositoryFile, RepositoryRule, parse_repository_file
 from agents.pull_request import Forge
-from agents.triage import triage
+from agents.triage import read_manifests, triage
 from agents.verification import (
     Commands,
     Environment,
     Program,
     Reproduction,
     derive,
-    deployed_environment,
     rendered_environment,
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
-MOST_MANIFESTS = 200
-"""Manifest files that are read for one rendering."""
 
 
 class Case(BaseModel):
@@ -88,13 +85,7 @@ async def patched_environment(
     if manifests is None or patch.repository != manifests.repo:
         return None
     repository = await repositories.open(manifests.repo)
-    prefix = f"{manifests.path.strip('/')}/" if manifests.path.strip("/.") else ""
-    files: dict[str, str] = {}
-    for path in await repository.files(patch.commit):
-        if path.startswith(prefix) and path.endswith((".yaml", ".yml")) and len(files) < MOST_MANIFESTS:
-            found = await repository.read(patch.commit, path)
-            if found.status == "ok":
-                files[path] = found.text
+    files = await read_manifests(repository, patch.commit, manifests)
     for change in patch.changes:
         files.pop(change.path, None)
         if change.after is not None:

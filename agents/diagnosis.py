@@ -1,16 +1,26 @@
-"""The Diagnosis noun: what failed, where, by which commit, and the evidence for each claim.
+"""The Diagnosis noun, and `diagnose`: what failed, where, by which commit, by rules alone.
 
-Its JSON form is the interface of `selfheal diagnose` (DESIGN section 8); unknown is None, never a guess.
+Every claim cites the bundle, and one whose citation does not hold is dropped. Unknown is None, never a guess;
+`public` is the JSON interface of `selfheal diagnose` (DESIGN section 8).
 """
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.evidence import Citation
+from agents.changes import ValueChange
+from agents.evidence import Bundle, Citation, cite_lines, holds
+from agents.frames import Frame, Trace
+from agents.suspects import MISSING_ERRORS, QUOTED, WORTH_NAMING, Suspect, blame_value
+from agents.triage import Triage
 
 Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
 Confidence = Literal["high", "medium", "low"]
+SURE = 6.0
+"""A suspect of this score touched the failing function or line, or took away what the error misses."""
+UNREACHABLE = frozenset({"ConnectionRefusedError", "ConnectionResetError", "TimeoutError", "gaierror", "ConnectionError"})
+QUOTED_TRACE_LINES = 60
 
 
 class Location(BaseModel):
@@ -42,6 +52,226 @@ class Diagnosis(BaseModel):
     confidence: Confidence
     location: Location | None
     culprit_commit: str | None
+    suspects: tuple[Suspect, ...]
     claims: tuple[Claim, ...]
     strategy: str | None
     """The strategy that is tried first; None where nothing in Git would help."""
+    repository: Literal["source", "manifests"] | None = None
+    """Which repository `location` is a path of."""
+
+
+def public(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The document that callers read: exactly the keys of DESIGN section 8."""
+    document = diagnosis.model_dump(mode="json", exclude={"repository"})
+    for suspect in document["suspects"]:
+        del suspect["repository"]
+    return document
+
+
+def diagnose(findings: Triage) -> Diagnosis:
+    """Name the cause as far as the findings carry."""
+    diagnosis = _cause(findings)
+    if findings.circumstance != "failed":
+        return _without_fix(diagnosis, findings)
+    return diagnosis
+
+
+def _cause(findings: Triage) -> Diagnosis:
+    trace = findings.trace
+    if trace is None:
+        return _without_trace(findings)
+    claims = _sound(findings.bundle, [_trace_claim(findings.bundle, trace)])
+    value = _missing_value(trace, findings.values)
+    if value is not None:
+        return _config(findings, trace, value, claims)
+    top = findings.suspects[0] if findings.suspects else None
+    if top is not None and top.score >= WORTH_NAMING:
+        return _code(findings, trace, top, claims)
+    return _unexplained(findings, trace, claims)
+
+
+def _code(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...]) -> Diagnosis:
+    frame = _innermost(trace)
+    location = Location(file=top.file, line=top.line, function=top.function)
+    if frame is not None and frame.file == top.file and top.score < SURE:
+        location = Location(file=top.file, line=frame.line, function=frame.function)
+    subject = next((commit.subject for commit in findings.commits if commit.sha == top.commit), "")
+    return Diagnosis(
+        category="code",
+        summary=f"{_headline(trace)}; commit {top.commit[:12]} ({subject}): {top.why}",
+        confidence="high" if top.score >= SURE and frame is not None else "medium",
+        location=location,
+        culprit_commit=top.commit,
+        suspects=findings.suspects,
+        claims=claims,
+        strategy="revert",
+        repository="source",
+    )
+
+
+def _config(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Claim, ...]) -> Diagnosis:
+    renamed = next(
+        (other for other in findings.values if other.old is None and other.new == value.old and _same_object(other, value)),
+        None,
+    )
+    culprit = blame_value(value, findings.manifest_commits)
+    place = renamed or value
+    what = f"{value.key} of {value.kind} {value.name}"
+    did = f"was renamed to {renamed.key}" if renamed else "was removed"
+    suspects: tuple[Suspect, ...] = findings.suspects
+    if culprit is not None:
+        why = f"it took away {value.key!r}, which the error misses"
+        own = Suspect(
+            file=value.file, line=place.line, function=None, commit=culprit.sha, score=10.0, why=why, repository="manifests"
+        )
+        suspects = (own, *suspects)
+    return Diagnosis(
+        category="config",
+        summary=f"{_headline(trace)}: {what} {did}" + (f" by commit {culprit.sha[:12]} ({culprit.subject})" if culprit else ""),
+        confidence="high" if culprit is not None else "medium",
+        location=Location(file=place.file, line=place.line),
+        culprit_commit=culprit.sha if culprit else None,
+        suspects=suspects,
+        claims=(*claims, *_sound(findings.bundle, _config_claims(findings.bundle, renamed))),
+        strategy="restore",
+        repository="manifests",
+    )
+
+
+def _unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Diagnosis:
+    """A trace that no change between the versions explains: a latent fault, or the world around it."""
+    root = trace.root
+    unreachable = root.exception in UNREACHABLE
+    frame = _innermost(trace)
+    looked = bool(findings.commits)
+    why = "no change between the versions explains it" if looked else "the changes between the versions could not be read"
+    return Diagnosis(
+        category="infrastructure" if unreachable else "code" if frame is not None else "unknown",
+        summary=f"{_headline(trace)}; {why}" + ("" if unreachable or not looked else ", so it may be a latent fault"),
+        confidence="low",
+        location=Location(file=str(frame.file), line=frame.line, function=frame.function) if frame else None,
+        culprit_commit=None,
+        suspects=findings.suspects,
+        claims=claims,
+        strategy=None,
+        repository="source" if frame is not None else None,
+    )
+
+
+def _without_trace(findings: Triage) -> Diagnosis:
+    new = [template for template in findings.templates if template.level in {"error", "critical"}][:3]
+    claims = [
+        Claim(
+            text=f"only the canary logs this ({template.count} times)",
+            evidence=(cite_lines(findings.bundle, template.item, template.line, template.line),),
+        )
+        for template in new
+    ]
+    if not findings.bundle.logs("canary"):
+        summary = "the canary left no logs, so the cause is not known"
+    elif not claims:
+        summary = "the canary's logs hold no traceback and no error of their own; the cause is not known"
+    else:
+        summary = "the canary's logs hold errors that the stable version's do not, but no traceback; the cause is not known"
+    return Diagnosis(
+        category="unknown",
+        summary=summary,
+        confidence="low",
+        location=None,
+        culprit_commit=None,
+        suspects=findings.suspects,
+        claims=_sound(findings.bundle, claims),
+        strategy=None,
+    )
+
+
+def _without_fix(diagnosis: Diagnosis, findings: Triage) -> Diagnosis:
+    """What ended the canary was no verdict about its code, so nothing is proposed."""
+    match findings.circumstance:
+        case "metric-error":
+            claims = _sound(findings.bundle, _analysis_claims(findings.bundle))
+            return diagnosis.model_copy(
+                update={
+                    "category": "analysis",
+                    "summary": "a metric of the analysis could not be measured; that says nothing about the code",
+                    "confidence": "medium",
+                    "location": None,
+                    "culprit_commit": None,
+                    "claims": (*claims, *diagnosis.claims),
+                    "strategy": None,
+                    "repository": None,
+                }
+            )
+        case "manual-abort":
+            said = "a person aborted the canary"
+        case _:
+            said = "the analysis was inconclusive and the canary is paused"
+    return diagnosis.model_copy(update={"summary": f"{said}; {diagnosis.summary}", "strategy": None})
+
+
+def _missing_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange | None:
+    """The configuration key that the error names and that the manifests took away."""
+    chain = (*trace.causes, trace)
+    named = {text for one in chain for text in QUOTED.findall(one.message)}
+    if any(one.exception in MISSING_ERRORS for one in chain):
+        named |= {one.message.strip() for one in chain}
+    words = {word for one in chain for word in one.message.replace("=", " ").split()}
+    for value in values:
+        key = value.key.removeprefix("[name=").removesuffix("]")
+        is_config = value.kind == "ConfigMap" or "/env/" in value.pointer
+        if is_config and value.new is None and len(key) > 2 and (key in named or key in words):
+            return value
+    return None
+
+
+def _same_object(one: ValueChange, other: ValueChange) -> bool:
+    return (one.kind, one.name, one.pointer.rpartition("/")[0]) == (other.kind, other.name, other.pointer.rpartition("/")[0])
+
+
+def _trace_claim(bundle: Bundle, trace: Trace) -> Claim:
+    frame = _innermost(trace)
+    place = f" at {frame.file}:{frame.line} in {frame.function}" if frame else ""
+    first = max(trace.first_line, trace.last_line - QUOTED_TRACE_LINES + 1)
+    return Claim(
+        text=f"the canary raises {_headline(trace)}{place}",
+        evidence=(cite_lines(bundle, trace.item, first, trace.last_line),),
+    )
+
+
+def _config_claims(bundle: Bundle, renamed: ValueChange | None) -> list[Claim]:
+    if renamed is None or renamed.kind != "ConfigMap":
+        return []
+    citation = Citation(ref=f"config/{renamed.name}#{renamed.pointer}", quote=str(renamed.new))
+    return [Claim(text=f"the deployed ConfigMap {renamed.name} has the key {renamed.key} instead", evidence=(citation,))]
+
+
+def _analysis_claims(bundle: Bundle) -> list[Claim]:
+    claims = []
+    for run in bundle.objects("analysisrun"):
+        message = run.get("status", {}).get("message")
+        if message and run.get("status", {}).get("phase") == "Error":
+            name = run.get("metadata", {}).get("name")
+            citation = Citation(ref=f"objects/analysisrun/{name}#/status/message", quote=str(message))
+            claims.append(Claim(text=f"AnalysisRun {name} ended in Error", evidence=(citation,)))
+    return claims
+
+
+def _sound(bundle: Bundle, claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """The claims whose every citation exists and contains what it quotes."""
+    return tuple(claim for claim in claims if all(holds(bundle, citation) for citation in claim.evidence))
+
+
+def _innermost(trace: Trace) -> Frame | None:
+    """The innermost frame of the chain that is a file of the repository."""
+    for one in (trace.root, trace):
+        for frame in one.frames:
+            if frame.file is not None:
+                return frame
+    return None
+
+
+def _headline(trace: Trace) -> str:
+    root = trace.root
+    return f"{root.exception}: {root.message}" if root.message else root.exception
+
+

@@ -4,25 +4,26 @@
 and says, besides, what was not checked (DESIGN section 6).
 """
 
-from agents.verification.environment import Environment, container_environment
+from agents.verification.environment import Environment, container_environment, rendered_environment
 from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
-from agents.verification.reproduction import Commands, Reproduction, Signature, derive
-from agents.verification.verify import Check, Verification, verify
+from agents.verification.reproduction import Commands, Reproduction, derive
+from agents.verification.verify import Check, Program, Verification, verify
 
 __all__ = [
     "Check",
     "Commands",
     "Completed",
     "Environment",
+    "Program",
     "Reproduction",
     "Request",
     "Response",
     "Sandbox",
     "Served",
-    "Signature",
     "Verification",
     "Workspace",
     "container_environment",
     "derive",
+    "rendered_environment",
     "verify",
 ]

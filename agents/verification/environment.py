@@ -4,10 +4,14 @@ One function serves the objects that ran (from the bundle) and the manifests of 
 of configuration is tried on exactly what it changes. Secrets are never read: their keys get a stand-in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML, YAMLError
+
+from agents.evidence import Bundle
+from agents.evidence.origin import label
 
 STAND_IN = "selfheal-stand-in"
 """The value of a variable whose real one is a Secret; said in the pull request."""
@@ -53,6 +57,50 @@ def container_environment(
     return Environment(
         variables=variables, files=_files(spec, chosen, config_maps), stand_ins=tuple(stand_ins)
     )
+
+
+def deployed_environment(bundle: Bundle, container: str | None) -> Environment:
+    """The environment of the canary's pods, from the captured ReplicaSet and ConfigMaps."""
+    return container_environment(_deployed_template(bundle), container, config_data(bundle.objects("configmap")))
+
+
+def rendered_environment(files: Mapping[str, str], bundle: Bundle, container: str | None) -> Environment:
+    """The environment that a set of manifest files (path -> YAML) gives the bundle's rollout.
+
+    Objects that the files do not hold are taken as they were deployed.
+    """
+    documents: list[Mapping[str, Any]] = []
+    for text in files.values():
+        try:
+            loaded = list(YAML(typ="safe", pure=True).load_all(text))
+        except YAMLError:
+            continue
+        documents += [document for document in loaded if isinstance(document, Mapping)]
+    template = _deployed_template(bundle)
+    for document in documents:
+        is_rollout = document.get("kind") == "Rollout"
+        if is_rollout and _mapping(document.get("metadata")).get("name") == bundle.manifest.rollout:
+            template = _mapping(_mapping(document.get("spec")).get("template")) or template
+    config_maps = config_data(bundle.objects("configmap"))
+    config_maps |= config_data([document for document in documents if document.get("kind") == "ConfigMap"])
+    return container_environment(template, container, config_maps)
+
+
+def _deployed_template(bundle: Bundle) -> Mapping[str, Any]:
+    for replica_set in bundle.objects("replicaset"):
+        if label(replica_set) == bundle.manifest.canary.hash:
+            return _mapping(_mapping(replica_set.get("spec")).get("template"))
+    return {}
+
+
+def config_data(config_maps: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """ConfigMaps by name; what is not text is left out."""
+    return {
+        str(config_map.get("metadata", {}).get("name")): {
+            key: value for key, value in (config_map.get("data") or {}).items() if isinstance(value, str)
+        }
+        for config_map in config_maps
+    }
 
 
 def _value(entry: Mapping[str, Any], config_maps: Mapping[str, Mapping[str, str]]) -> str | None:

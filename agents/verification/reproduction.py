@@ -5,14 +5,14 @@ the same pod; a program that died is started again the way its pod was.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.evidence import Bundle
-from agents.frames import Trace
-from agents.verification.environment import Environment, container_environment
+from agents.frames import Signature, Trace
+from agents.verification.environment import Environment, deployed_environment
 from agents.verification.ports import Request
 
 REQUEST = re.compile(r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+(/[^\s\"'<>]*)")
@@ -33,16 +33,6 @@ class Commands(BaseModel):
     test: tuple[str, ...] = ()
     off: str | None = None
     """Why nothing of this repository may be run, if so."""
-
-
-class Signature(BaseModel):
-    """What makes two failures the same: the exception's type and the innermost application frame."""
-
-    model_config = ConfigDict(frozen=True)
-
-    exception: str
-    file: str | None = None
-    function: str | None = None
 
 
 class Reproduction(BaseModel):
@@ -77,27 +67,6 @@ def derive(bundle: Bundle, trace: Trace | None, signature: Signature | None, com
         container=container,
         environment=environment,
     )
-
-
-def deployed_environment(bundle: Bundle, container: str | None) -> Environment:
-    """The environment of the canary's pods, from the captured ReplicaSet and ConfigMaps."""
-    canary = bundle.manifest.canary.hash
-    templates = [
-        replica_set.get("spec", {}).get("template", {})
-        for replica_set in bundle.objects("replicaset")
-        if _label(replica_set) == canary
-    ]
-    return container_environment(templates[0] if templates else {}, container, config_data(bundle.objects("configmap")))
-
-
-def config_data(config_maps: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """ConfigMaps by name; what is not text is left out."""
-    return {
-        str(config_map.get("metadata", {}).get("name")): {
-            key: value for key, value in (config_map.get("data") or {}).items() if isinstance(value, str)
-        }
-        for config_map in config_maps
-    }
 
 
 def requests_near(lines: Sequence[str], trace: Trace) -> tuple[Request, ...]:
@@ -151,8 +120,3 @@ def _container(item: str) -> str | None:
     parts = item.split("/")
     return parts[3].removesuffix(".previous") if len(parts) == 4 else None
 
-
-def _label(thing: Mapping[str, Any]) -> str | None:
-    labels = thing.get("metadata", {}).get("labels") or {}
-    value = labels.get("rollouts-pod-template-hash")
-    return str(value) if value is not None else None

@@ -12,11 +12,11 @@ import tree_sitter_python
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML, YAMLError
 
-from agents.frames import find_traces
+from agents.frames import Signature, find_traces
 from agents.patch import Patch
 from agents.verification.environment import Environment
 from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
-from agents.verification.reproduction import Commands, Reproduction, Signature
+from agents.verification.reproduction import Commands, Reproduction
 
 TAIL_LINES = 40
 GREEN_REPEATS = 3

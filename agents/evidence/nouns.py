@@ -1,107 +1,15 @@
-"""The evidence bundle: what was seen of a failed canary, with every gap and its reason.
-
-The bundle is the seam of the service: capture writes it, everything later reads only it and the
-repository, so an incident can be exported, replayed and diagnosed offline by the same code
-(DESIGN section 7). Owns the bundle's nouns, the `Cluster` port that capture reads from, and `seal`.
-"""
+"""The bundle's nouns, and citations of places in it."""
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.incident import Incident
+from agents.evidence.cluster import Kind, Side, Status, Target
 
 SCHEMA = "selfheal.bundle/v1"
-
-Side = Literal["stable", "canary", "none"]
-Status = Literal["ok", "empty", "denied", "failed", "truncated", "gone"]
-"""What came of asking for something. Only `ok` and `truncated` carry content; no error becomes evidence."""
-
-Kind = Literal[
-    "rollout",
-    "replicaset",
-    "pod",
-    "analysisrun",
-    "event",
-    "configmap",
-    "application",
-]
-KINDS: tuple[Kind, ...] = (
-    "rollout",
-    "replicaset",
-    "pod",
-    "analysisrun",
-    "event",
-    "configmap",
-    "application",
-)
-
-
-class Target(BaseModel):
-    """Which rollout to look at: what a cluster needs to find its objects."""
-
-    model_config = ConfigDict(frozen=True)
-
-    cluster: str
-    namespace: str
-    rollout: str
-    canary_hash: str
-    stable_hash: str
-
-
-class Objects(BaseModel):
-    """The answer to a list of one kind: Kubernetes objects as the API returns them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    status: Status
-    reason: str | None = None
-    objects: tuple[dict[str, Any], ...] = ()
-
-
-class LogText(BaseModel):
-    """The answer to a log request. `text` is raw: it must pass `seal` before it is stored anywhere."""
-
-    model_config = ConfigDict(frozen=True)
-
-    status: Status
-    reason: str | None = None
-    text: str = ""
-
-
-class LogSource(BaseModel):
-    """One container's log, current or previous."""
-
-    model_config = ConfigDict(frozen=True)
-
-    side: Side
-    pod: str
-    container: str
-    previous: bool = False
-
-    @property
-    def item_id(self) -> str:
-        """The item's id in the bundle, which is its path without the extension."""
-        return f"logs/{self.side}/{self.pod}/{self.container}{'.previous' if self.previous else ''}"
-
-
-class Cluster(Protocol):
-    """What capture reads from; one instance serves every cluster that is configured."""
-
-    async def find(self, cluster: str, namespace: str, rollout: str) -> Objects:
-        """The Rollout of that name as it is now, for callers that know only the name."""
-        ...
-
-    async def objects(self, target: Target, kind: Kind) -> Objects:
-        """The objects of one kind that belong to the rollout; both sides, oldest first."""
-        ...
-
-    async def log(self, target: Target, source: LogSource) -> LogText:
-        """A container's log, with the timestamps that the kubelet puts before each line where it has them."""
-        ...
 
 
 class Cut(BaseModel):
@@ -193,14 +101,20 @@ class Bundle(BaseModel):
 
     def objects(self, kind: Kind) -> tuple[dict[str, Any], ...]:
         """The captured objects of one kind."""
-        prefix = f"objects/{kind}/"
-        if kind == "configmap":
-            prefix = "config/"
+        if kind == "event":
+            return tuple(json.loads(self.contents.get("events", "[]")))
+        prefix = "config/" if kind == "configmap" else f"objects/{kind}/"
         return tuple(
             json.loads(self.contents[item.id])
             for item in self.manifest.items
             if item.id.startswith(prefix) and item.id in self.contents
         )
+
+    @property
+    def notification(self) -> dict[str, Any]:
+        """The body that opened the attempt, empty if a person did."""
+        body = json.loads(self.contents.get("notification", "{}"))
+        return body if isinstance(body, dict) else {}
 
     def gaps(self) -> tuple[Item, ...]:
         """What should be here and is not."""

@@ -1,0 +1,38 @@
+"""The evidence bundle: what was seen of a failed canary, with every gap and its reason.
+
+The bundle is the seam of the service: capture writes it, everything later reads only it and the
+repository, so an incident can be exported, replayed and diagnosed offline by the same code
+(DESIGN section 7).
+"""
+
+from agents.evidence.cluster import KINDS, Cluster, Kind, LogSource, LogText, Objects, Side, Status, Target
+from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Version, cite_lines, holds
+from agents.evidence.origin import ManifestSource, manifest_source, version_of
+from agents.evidence.sealing import Answer, from_files, seal, to_files
+
+__all__ = [
+    "KINDS",
+    "Answer",
+    "Bundle",
+    "Citation",
+    "Cluster",
+    "Cut",
+    "Item",
+    "Kind",
+    "LogSource",
+    "LogText",
+    "Manifest",
+    "ManifestSource",
+    "Objects",
+    "Side",
+    "Status",
+    "Target",
+    "Version",
+    "cite_lines",
+    "from_files",
+    "holds",
+    "manifest_source",
+    "seal",
+    "to_files",
+    "version_of",
+]

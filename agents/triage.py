@@ -1,0 +1,227 @@
+"""Triage: everything about a failed canary that needs no judgement, computed from bundle and repositories.
+
+Traces mapped to files, messages only the canary logs, changed manifest values, commits between the versions and
+ranked suspects. What could not be looked at is a note.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.changes import Commit, Repository, ValueChange, hunks_of, manifest_changes
+from agents.errors import Denied
+from agents.evidence import Bundle, ManifestSource, manifest_source
+from agents.evidence.origin import label
+from agents.frames import Signature, Trace, find_traces, function_at, mapped
+from agents.logs import Template, only_in_canary
+from agents.suspects import Suspect, clues_of, rank
+
+Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
+MOST_FILES_READ = 400
+MOST_TRACES = 20
+
+
+class Triage(BaseModel):
+    """The findings. `trace` is the one that the canary has and the stable version has not, most frequent first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bundle: Bundle
+    circumstance: Circumstance
+    traces: tuple[Trace, ...]
+    trace: Trace | None
+    signature: Signature | None
+    templates: tuple[Template, ...]
+    values: tuple[ValueChange, ...]
+    suspects: tuple[Suspect, ...]
+    commits: tuple[Commit, ...]
+    """Between the versions, in the source repository, newest first."""
+    manifest_commits: tuple[Commit, ...]
+    notes: tuple[str, ...]
+
+
+async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
+    """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
+    notes: list[str] = []
+    traces, templates = await asyncio.to_thread(_read_logs, bundle)
+    if not bundle.logs("canary"):
+        notes.append("there are no logs of the canary")
+    canary, commits = await _source_range(bundle, source, notes)
+    files: dict[str, str] = {}
+    if source is not None and canary is not None:
+        traces, files = await _map(traces, commits, source, canary)
+    trace = _primary(traces, bundle)
+    clues = clues_of(trace, templates)
+    values, manifest_commits = await _manifest_range(bundle, manifests, notes)
+    return Triage(
+        bundle=bundle,
+        circumstance=circumstance(bundle),
+        traces=traces[:MOST_TRACES],
+        trace=trace,
+        signature=_signature(trace, files),
+        templates=templates[:MOST_TRACES],
+        values=values,
+        suspects=await asyncio.to_thread(rank, commits, clues, files),
+        commits=commits,
+        manifest_commits=manifest_commits,
+        notes=tuple(notes),
+    )
+
+
+def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...]]:
+    def lines(side: Literal["stable", "canary"]) -> list[tuple[str, Sequence[str]]]:
+        return [(item.id, bundle.contents[item.id].split("\n")) for item in bundle.logs(side)]
+
+    traces: list[Trace] = []
+    for item in bundle.logs("canary"):
+        traces += find_traces(item.id, bundle.contents[item.id])
+    return tuple(traces), only_in_canary(lines("canary"), lines("stable"))
+
+
+async def _source_range(
+    bundle: Bundle, source: Repository | None, notes: list[str]
+) -> tuple[str | None, tuple[Commit, ...]]:
+    """The canary's commit and the commits since the stable one, as far as they are there."""
+    if source is None:
+        return None, ()
+    canary = await _resolve(source, bundle.manifest.canary.commit, "the canary's source revision", notes)
+    stable = await _resolve(source, bundle.manifest.stable.commit, "the stable version's source revision", notes)
+    if canary is None or stable is None:
+        return canary, ()
+    return canary, await source.commits(stable, canary)
+
+
+async def _manifest_range(
+    bundle: Bundle, manifests: Repository | None, notes: list[str]
+) -> tuple[tuple[ValueChange, ...], tuple[Commit, ...]]:
+    origin = manifest_source(bundle)
+    if manifests is None or origin is None:
+        return (), ()
+    stable = await _resolve(manifests, origin.stable, "the stable version's manifest revision", notes)
+    canary = await _resolve(manifests, origin.canary, "the canary's manifest revision", notes)
+    if stable is None or canary is None:
+        return (), ()
+    old = await read_manifests(manifests, stable, origin)
+    new = await read_manifests(manifests, canary, origin)
+    values = await asyncio.to_thread(manifest_changes, old, new)
+    return values, await manifests.commits(stable, canary)
+
+
+async def read_manifests(manifests: Repository, commit: str, origin: ManifestSource) -> dict[str, str]:
+    """The YAML files below the Application's folder, by path."""
+    prefix = f"{origin.path.strip('/')}/" if origin.path.strip("/.") else ""
+    files: dict[str, str] = {}
+    for path in await manifests.files(commit):
+        if path.startswith(prefix) and path.endswith((".yaml", ".yml")) and len(files) < MOST_FILES_READ:
+            found = await manifests.read(commit, path)
+            if found.status == "ok":
+                files[path] = found.text
+    return files
+
+
+async def _resolve(repository: Repository, revision: str | None, what: str, notes: list[str]) -> str | None:
+    if revision is None:
+        notes.append(f"{what} is not known")
+        return None
+    try:
+        return await repository.resolve(revision)
+    except Denied:
+        notes.append(f"{what} {revision} is not in the repository")
+        return None
+
+
+async def _map(
+    traces: Sequence[Trace], commits: Sequence[Commit], source: Repository, canary: str
+) -> tuple[tuple[Trace, ...], dict[str, str]]:
+    """Traces with their files, and the texts of those files and of the changed ones at the canary's commit."""
+    tree = await source.files(canary)
+    first = await asyncio.to_thread(mapped, traces, tree, {})
+    wanted = [frame.file for trace in first for one in (*trace.causes, trace) for frame in one.frames if frame.file]
+    wanted += [hunk.file for commit in commits for hunk in hunks_of(commit.diff) if hunk.file.endswith(".py")]
+    known = set(tree)
+    texts: dict[str, str] = {}
+    for path in [path for path in dict.fromkeys(wanted) if path in known][:MOST_FILES_READ]:
+        found = await source.read(canary, path)
+        if found.status == "ok":
+            texts[path] = found.text
+    return await asyncio.to_thread(mapped, traces, tree, texts), texts
+
+
+def _primary(traces: Sequence[Trace], bundle: Bundle) -> Trace | None:
+    """The trace that only the canary has; of several the one seen most often, then the first."""
+    stable = {
+        _identity(trace)
+        for item in bundle.logs("stable")
+        for trace in find_traces(item.id, bundle.contents[item.id])
+    }
+    new = [trace for trace in traces if _identity(trace) not in stable]
+    if not new:
+        return None
+    counts = Counter(_identity(trace) for trace in new)
+    return max(new, key=lambda trace: (_in_repository(trace), counts[_identity(trace)]))
+
+
+def _identity(trace: Trace) -> tuple[str, str | None, str | None]:
+    frame = trace.innermost
+    return trace.exception, frame.path if frame else None, frame.function if frame else None
+
+
+def _in_repository(trace: Trace) -> bool:
+    return any(frame.file for one in (*trace.causes, trace) for frame in one.frames)
+
+
+def _signature(trace: Trace | None, files: Mapping[str, str]) -> Signature | None:
+    if trace is None:
+        return None
+    frame = next((frame for frame in trace.frames if frame.kind == "application" and frame.file), None)
+    if frame is None or frame.file is None:
+        return Signature(exception=trace.exception)
+    here = function_at(files.get(frame.file, ""), frame.line)
+    return Signature(exception=trace.exception, file=frame.file, function=frame.function or (here.name if here else None))
+
+
+def circumstance(bundle: Bundle) -> Circumstance:
+    """What ended the canary, from its objects and the notification (FINDINGS section 2, contract 2.1).
+
+    Only metrics that could not be measured are no verdict about the code; an abort without a cause is a person's.
+    """
+    body = bundle.notification
+    runs = [*bundle.objects("analysisrun"), *_list(body.get("analysisRuns"))]
+    canary = bundle.manifest.canary.hash
+    phases = {_get(run, "status", "phase") for run in runs if label(run) in {canary, None}}
+    if "Failed" in phases:
+        return "failed"
+    if "Error" in phases:
+        return "metric-error"
+    rollouts = [*bundle.objects("rollout"), *([body["rollout"]] if isinstance(body.get("rollout"), dict) else [])]
+    for rollout in rollouts:
+        reasons = {_get(pause, "reason") for pause in _list(_get(rollout, "status", "pauseConditions"))}
+        if reasons & {"InconclusiveAnalysisRun", "InconclusiveExperiment"}:
+            return "inconclusive"
+    aborted = any(_get(rollout, "status", "abort") is True for rollout in rollouts)
+    return "manual-abort" if aborted and not any(_abort_has_cause(rollout) for rollout in rollouts) else "failed"
+
+
+def _abort_has_cause(rollout: Mapping[str, Any]) -> bool:
+    """The Progressing condition's message is `Rollout aborted update to revision N: <cause>`, or ends before the colon."""
+    for condition in _list(_get(rollout, "status", "conditions")):
+        message = str(condition.get("message") or "")
+        if condition.get("reason") == "RolloutAborted" and ":" in message:
+            return True
+        if condition.get("reason") == "ProgressDeadlineExceeded":
+            return True
+    return False
+
+
+def _get(thing: Any, *keys: str) -> Any:
+    for key in keys:
+        thing = thing.get(key) if isinstance(thing, Mapping) else None
+    return thing
+
+
+def _list(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
