@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from agents.errors import Transient
 from agents.graph import Ports, State, build
 from app import queues
+from app.data_folder import engine_url
 
 STEP_TRIES = 6
 EXECUTOR = "worker"
@@ -61,9 +62,10 @@ def launch(
     data_dir: Path, heal: Callable[[str], Awaitable[None]], give_up: Callable[[str, str], Awaitable[None]]
 ) -> None:
     """Register the workflow and start DBOS on the running event loop; its recovery takes up unfinished work."""
+    queues.prepare(data_dir)
     config: DBOSConfig = {
         "name": queues.APPLICATION,
-        "system_database_url": queues.database_url(data_dir),
+        "system_database_url": engine_url(data_dir),
         "application_version": queues.VERSION,
         "executor_id": EXECUTOR,
         "log_level": "WARNING",
@@ -87,3 +89,8 @@ def launch(
     DBOS.register_queue(
         queues.QUEUE, global_concurrency=queues.AT_ONCE, partition_concurrency=1, polling_interval_sec=0.2
     )
+
+
+def stop() -> None:
+    """Stop taking work; what runs is left where it stands and taken up at the next start."""
+    DBOS.destroy()

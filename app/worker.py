@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import structlog
 
 from agents.evidence import Bundle
-from agents.graph import Journal, Ports
+from agents.graph import Ports
 from agents.incident import State
 from agents.outcome import Outcome, final_state
 from agents.policy import Policy, parse_policy
@@ -21,9 +22,13 @@ from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_local import LocalForge
 from app.adapters.sandbox import Box, Limits
 from app.clock import utc_now
+from app.data_folder import checkpoint_file, only_one, store_url
 from app.settings import Settings
 from app.store import bundles, incidents
 from app.store.database import Database, migrate
+
+LOCK_PATIENCE_SECONDS = 15.0
+"""The worker of an intake that was killed needs a moment to notice."""
 
 log = structlog.get_logger(__name__)
 
@@ -74,3 +79,44 @@ def build_ports(settings: Settings, db: Database) -> Ports:
 def read_policy(path: Path | None) -> Policy:
     """The server policy; without a file, nothing is allowed."""
     return Policy() if path is None else parse_policy(path.read_text(encoding="utf-8"))
+
+
+async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:
+    """Heal until told to stop. `with_parent` ends with whoever holds the other end of standard input.
+
+    `wrap` may replace ports before they are used; the crash tests end the process inside them.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(kind, stop.set)
+    if with_parent:
+        threading.Thread(target=_wait_for_end_of_input, args=(loop, stop), daemon=True).start()
+    await asyncio.to_thread(migrate, store_url(settings.data_dir))
+    db = Database(store_url(settings.data_dir))
+    saver = await jobs.open_saver(checkpoint_file(settings.data_dir))
+    healer = jobs.Healer(wrap(build_ports(settings, db)), saver)
+
+    async def give_up(attempt_id: str, reason: str) -> None:
+        await incidents.advance(db, attempt_id, State.FAILED, utc_now(), reason[:500])
+
+    jobs.launch(settings.data_dir, healer.run, give_up)
+    log.info("worker ready")
+    await stop.wait()
+    await asyncio.to_thread(jobs.stop)
+    await saver.conn.close()
+    await db.close()
+
+
+def serve_worker(settings: Settings, *, with_parent: bool) -> None:
+    """Run the worker until it is told to stop."""
+    telemetry.configure(settings.log_level)
+    with only_one(settings.data_dir, "worker", patience=LOCK_PATIENCE_SECONDS):
+        asyncio.run(work(settings, with_parent=with_parent))
+
+
+def _wait_for_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(stop.set)

@@ -1,0 +1,83 @@
+"""`POST /webhooks/argo-rollouts`: authenticate, keep, answer 202. Argo's reconcile waits for the answer."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from agents.redaction import Redactor
+from app import notification
+from app.api.problems import refuse
+from app.api.wiring import Wiring
+from app.store import dead_letters, inbox
+
+MOST_BYTES = 8 * 1024 * 1024
+IN_THE_LOOP_BYTES = 64 * 1024
+"""Bodies up to this size are parsed and redacted without a thread: a few milliseconds at most."""
+TASK_LIMIT = 1000
+
+
+def router(wiring: Wiring) -> APIRouter:
+    """The webhook's route."""
+    routes = APIRouter()
+    tasks: set[asyncio.Task[None]] = set()
+
+    @routes.post("/webhooks/argo-rollouts", status_code=HTTPStatus.ACCEPTED)
+    async def notify(request: Request) -> JSONResponse:
+        """An Argo Rollouts notification."""
+        cluster = wiring.doorkeeper.cluster(request)
+        raw = await read_body(request)
+        now = wiring.now()
+        try:
+            found, redacted = await _off_loop(len(raw), _read, raw, cluster)
+        except notification.Unreadable as unreadable:
+            text = await _off_loop(len(raw), _redacted_text, raw)
+            await dead_letters.put(wiring.db, cluster, str(unreadable), len(raw), text, now)
+            return _answer({"disposition": "dead-letter", "reason": str(unreadable), "incident": None})
+        row = inbox.row_id(cluster, raw)
+        await inbox.put(wiring.db, row, cluster, found, redacted, now)
+        sighting = found.sighting
+        if sighting is not None and len(tasks) < TASK_LIMIT:
+            task = asyncio.create_task(wiring.intake.take_logged(inbox.Pending(id=row, sighting=sighting)))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        incident = sighting.incident.key if sighting else None
+        return _answer({"disposition": found.disposition, "reason": found.reason, "incident": incident})
+
+    return routes
+
+
+async def read_body(request: Request) -> bytes:
+    """The raw body, at most 8 MiB; 413 beyond, whatever Content-Length says."""
+    too_large = refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {MOST_BYTES} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MOST_BYTES:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise too_large
+    return bytes(body)
+
+
+def _read(raw: bytes, cluster: str) -> tuple[notification.Notification, dict[str, Any]]:
+    found = notification.read(raw, cluster)
+    redacted: dict[str, Any] = Redactor().redact_json(found.body)
+    return found, redacted
+
+
+def _redacted_text(raw: bytes) -> str:
+    return Redactor().redact_text(raw.decode("utf-8", "replace").replace("\0", "\ufffd"))
+
+
+async def _off_loop(size: int, work: Any, *arguments: Any) -> Any:
+    if size <= IN_THE_LOOP_BYTES:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)
+
+
+def _answer(document: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(document, status_code=HTTPStatus.ACCEPTED)

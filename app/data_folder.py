@@ -1,0 +1,49 @@
+"""The data folder: where each database lies, and the locks that keep one process a role on it."""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from agents.errors import Invalid
+
+POLL_SECONDS = 0.1
+
+
+def store_url(data_dir: Path) -> str:
+    """The service's own tables."""
+    return _sqlite(data_dir / "selfheal.sqlite")
+
+
+def engine_url(data_dir: Path) -> str:
+    """DBOS's tables, in a file of their own so that its polling never waits for ours."""
+    return _sqlite(data_dir / "dbos.sqlite")
+
+
+def checkpoint_file(data_dir: Path) -> Path:
+    """LangGraph's checkpoints."""
+    return data_dir / "checkpoints.sqlite"
+
+
+@contextlib.contextmanager
+def only_one(data_dir: Path, role: str, patience: float = 0) -> Iterator[None]:
+    """Hold the role's lock on a data folder; `Invalid` where another process still has it after `patience` seconds."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    until = time.monotonic() + patience
+    with (data_dir / f"{role}.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= until:
+                    raise Invalid(
+                        f"another {role} works on {data_dir} already; one service per data folder"
+                    ) from error
+                time.sleep(POLL_SECONDS)
+        yield
+
+
+def _sqlite(path: Path) -> str:
+    return f"sqlite:///{path.resolve()}"

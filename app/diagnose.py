@@ -1,0 +1,73 @@
+"""`selfheal diagnose`: the service's triage and rules on a bundle or on plain log files, offline. Only reads."""
+
+from pathlib import Path
+
+from agents.changes import Repository
+from agents.diagnosis import Diagnosis, diagnose
+from agents.errors import Denied, Invalid
+from agents.evidence import Answer, Bundle, Side, seal
+from agents.incident import Incident
+from agents.triage import triage
+from app.adapters.bundle_dir import read_bundle
+from app.adapters.checkout import GitRepository
+from app.clock import utc_now
+
+MOST_LOG_BYTES = 512 * 1024 * 1024
+
+
+async def diagnose_bundle(path: Path, repo: Path, manifests: Path | None) -> Diagnosis:
+    """Diagnose a sealed bundle against a local repository; `manifests` is the GitOps repository, if at hand."""
+    bundle = read_bundle(path)
+    source = await GitRepository.at(repo)
+    for version in (bundle.manifest.stable, bundle.manifest.canary):
+        if version.commit is not None:
+            await _require(source, version.commit)
+    return await _diagnose(bundle, source, await GitRepository.at(manifests) if manifests else None)
+
+
+async def diagnose_logs(
+    canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str
+) -> Diagnosis:
+    """Diagnose plain log files and the two revisions that wrote them."""
+    source = await GitRepository.at(repo)
+    commits = {"stable": await _require(source, stable), "canary": await _require(source, canary)}
+    answers = [_log_answer("canary", canary_log)]
+    if stable_log is not None:
+        answers.append(_log_answer("stable", stable_log))
+    incident = Incident(
+        cluster="local",
+        namespace="local",
+        rollout=canary_log.stem,
+        uid="local",
+        canary_hash="canary",
+        revision="",
+        stable_hash="stable",
+    )
+    bundle = seal(incident, 1, answers, utc_now())
+    manifest = bundle.manifest.model_copy(
+        update={
+            side: version.model_copy(update={"commit": commits[side], "found_by": "the command line"})
+            for side, version in (("stable", bundle.manifest.stable), ("canary", bundle.manifest.canary))
+        }
+    )
+    return await _diagnose(bundle.model_copy(update={"manifest": manifest}), source, None)
+
+
+async def _diagnose(bundle: Bundle, source: Repository, manifests: Repository | None) -> Diagnosis:
+    return diagnose(await triage(bundle, source, manifests))
+
+
+async def _require(source: GitRepository, revision: str) -> str:
+    try:
+        return await source.resolve(revision)
+    except Denied as error:
+        raise Invalid(str(error)) from error
+
+
+def _log_answer(side: Side, path: Path) -> Answer:
+    if not path.is_file():
+        raise Invalid(f"there is no log file {path}")
+    if path.stat().st_size > MOST_LOG_BYTES:
+        raise Invalid(f"{path} is larger than {MOST_LOG_BYTES} bytes")
+    text = path.read_bytes().decode("utf-8", "replace")
+    return Answer(id=f"logs/{side}/local/app", kind="log", side=side, status="ok" if text else "empty", content=text)

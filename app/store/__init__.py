@@ -1,0 +1,1 @@
+"""The service's own tables, on SQLite or PostgreSQL: one module a table group, functions that take a `Database`."""

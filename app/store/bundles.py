@@ -1,0 +1,37 @@
+"""Sealed bundles: one row a bundle, one compressed row an item. Written once, never changed."""
+
+import zlib
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agents.evidence import Bundle, Manifest
+from app.store.database import Database
+from app.store.tables import bundle_items, bundles
+
+
+async def save(db: Database, attempt: str, bundle: Bundle) -> None:
+    """Keep a bundle; where the attempt has one already, that one stays."""
+    manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
+    values = {"attempt": attempt, "sealed_at": bundle.manifest.captured_at, "manifest": manifest}
+    items = [
+        {"attempt": attempt, "item": item, "content": zlib.compress(text.encode("utf-8", "replace"))}
+        for item, text in bundle.contents.items()
+    ]
+    async with db.write() as connection:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        added = await connection.execute(dialect.insert(bundles).values(values).on_conflict_do_nothing())
+        if added.rowcount and items:
+            await connection.execute(insert(bundle_items), items)
+
+
+async def load(db: Database, attempt: str) -> Bundle | None:
+    async with db.read() as connection:
+        manifest = (
+            await connection.execute(select(bundles.c.manifest).where(bundles.c.attempt == attempt))
+        ).scalar()
+        if manifest is None:
+            return None
+        rows = (await connection.execute(select(bundle_items).where(bundle_items.c.attempt == attempt))).all()
+    contents = {row.item: zlib.decompress(row.content).decode() for row in rows}
+    return Bundle(manifest=Manifest.model_validate(manifest), contents=contents)

@@ -1,0 +1,96 @@
+"""What the API shows of incidents: plain documents, newest first."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, tuple_
+
+from app.store.database import Database
+from app.store.tables import attempts, incidents, timeline
+
+DOCUMENTS = ("diagnosis", "patch", "verification", "outcome")
+IDENTITY = ("cluster", "namespace", "rollout", "uid", "revision", "canary_hash", "stable_hash")
+
+
+async def list_incidents(
+    db: Database, filters: Mapping[str, str], limit: int, before: tuple[datetime, str] | None
+) -> list[dict[str, Any]]:
+    """Incidents with the state of their last attempt; `filters` by `state`, `namespace`, `rollout`, `cluster`."""
+    last = select(attempts.c.incident, func.max(attempts.c.number).label("number")).group_by(attempts.c.incident)
+    newest = last.subquery()
+    query = (
+        select(incidents, attempts.c.number, attempts.c.state, attempts.c.detail, attempts.c.outcome)
+        .join(newest, newest.c.incident == incidents.c.key)
+        .join(attempts, (attempts.c.incident == incidents.c.key) & (attempts.c.number == newest.c.number))
+        .order_by(incidents.c.created_at.desc(), incidents.c.key.desc())
+        .limit(limit)
+    )
+    for name, value in filters.items():
+        query = query.where((attempts if name == "state" else incidents).c[name] == value)
+    if before is not None:
+        query = query.where(tuple_(incidents.c.created_at, incidents.c.key) < tuple_(*before))
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).all()
+    return [
+        {
+            "id": row.key,
+            **{name: getattr(row, name) for name in IDENTITY},
+            "created_at": row.created_at.isoformat(),
+            "state": row.state,
+            "attempt": row.number,
+            "detail": row.detail,
+            "pull_request": _pull_request(row.outcome),
+        }
+        for row in rows
+    ]
+
+
+async def show_incident(db: Database, name: str) -> dict[str, Any] | None:
+    """One incident by its key, or by the id of one of its attempts, whose documents then stand on top."""
+    key, _, number = name.partition("-")
+    async with db.read() as connection:
+        incident = (await connection.execute(select(incidents).where(incidents.c.key == key))).first()
+        if incident is None:
+            return None
+        query = select(attempts).where(attempts.c.incident == key).order_by(attempts.c.number)
+        rows = (await connection.execute(query)).all()
+        ids = [row.id for row in rows]
+        steps = (
+            await connection.execute(select(timeline).where(timeline.c.attempt.in_(ids)).order_by(timeline.c.id))
+        ).all()
+    shown = next((row for row in rows if number and str(row.number) == number), None if number else rows[-1])
+    if shown is None:
+        return None
+    return {
+        "id": key,
+        **{field: getattr(incident, field) for field in IDENTITY},
+        "created_at": incident.created_at.isoformat(),
+        "state": shown.state,
+        "attempt": shown.number,
+        "detail": shown.detail,
+        **_documents(shown),
+        "attempts": [_attempt(row, [step for step in steps if step.attempt == row.id]) for row in rows],
+    }
+
+
+def _attempt(row: Row[Any], steps: Sequence[Row[Any]]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "number": row.number,
+        "state": row.state,
+        "detail": row.detail,
+        "opened_by": row.opened_by,
+        "opened_at": row.opened_at.isoformat(),
+        "aborted_at": row.aborted_at.isoformat() if row.aborted_at else None,
+        "timeline": [{"at": step.at.isoformat(), "state": step.state, "detail": step.detail} for step in steps],
+        **_documents(row),
+    }
+
+
+def _documents(row: Row[Any]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in DOCUMENTS} | {"pull_request": _pull_request(row.outcome)}
+
+
+def _pull_request(outcome: Mapping[str, Any] | None) -> Any:
+    return (outcome or {}).get("pull_request")

@@ -1,0 +1,48 @@
+"""Starts the worker process beside the intake and starts it again when it ends.
+
+The worker's standard input is a pipe from here: when the intake is gone, however it ended, the pipe closes and
+the worker ends too.
+"""
+
+import asyncio
+import contextlib
+import sys
+
+import structlog
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+STEADY_SECONDS = 60.0
+"""A worker that ran this long had started well, so the next pause is the first one again."""
+STOP_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+async def watch_worker() -> None:
+    """Keep one worker running until cancelled."""
+    pause = FIRST_PAUSE
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app.cli", "serve", "--role", "worker", "--with-parent", stdin=asyncio.subprocess.PIPE
+        )
+        log.info("worker started", pid=process.pid)
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            await _stop(process)
+            raise
+        pause = FIRST_PAUSE if loop.time() - began > STEADY_SECONDS else min(pause * 2, LONGEST_PAUSE)
+        log.error("worker ended", exit_code=code, next_start_in=pause)
+        await asyncio.sleep(pause)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
