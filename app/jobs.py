@@ -58,7 +58,7 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, Transient | OperationalError)
 
 
-def launch(
+async def launch(
     data_dir: Path, heal: Callable[[str], Awaitable[None]], give_up: Callable[[str, str], Awaitable[None]]
 ) -> None:
     """Register the workflow and start DBOS on the running event loop; its recovery takes up unfinished work."""
@@ -86,7 +86,7 @@ def launch(
             await give_up(attempt_id, f"{type(error).__name__}: {error}")
 
     DBOS.launch()
-    DBOS.register_queue(
+    await DBOS.register_queue_async(
         queues.QUEUE, global_concurrency=queues.AT_ONCE, partition_concurrency=1, polling_interval_sec=0.2
     )
 

@@ -100,7 +100,7 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     async def give_up(attempt_id: str, reason: str) -> None:
         await incidents.advance(db, attempt_id, State.FAILED, utc_now(), reason[:500])
 
-    jobs.launch(settings.data_dir, healer.run, give_up)
+    await jobs.launch(settings.data_dir, healer.run, give_up)
     log.info("worker ready")
     await stop.wait()
     await asyncio.to_thread(jobs.stop)
