@@ -27,6 +27,7 @@ PROCESSES = 256
 FILE_BYTES = 256 * 1024 * 1024
 HERE = Path(__file__).resolve().parent
 INSIDE = "/work"
+DRIVER = "/selfheal/driver.py"
 ETC = (
     "alternatives",
     "ld.so.cache",
@@ -97,10 +98,16 @@ class Box:
             "output_bytes": OUTPUT_BYTES,
             "boxed": self._mode == "bubblewrap",
         }
-        with _written(files, self._limits.uid) as mounts, _scratch_file() as output:
+        boxed = self._mode == "bubblewrap"
+        shown = dict(files) | ({DRIVER: (HERE / "driver.py").read_text(encoding="utf-8")} if boxed else {})
+        with _written(shown, self._limits.uid) as mounts, _scratch_file() as output:
             orders["output"] = str(output)
             done = await self._execute(
-                tree, ("python3", "-I", self._driver()), {}, mounts, json.dumps(orders).encode()
+                tree,
+                ("python3", "-I", DRIVER if boxed else str(HERE / "driver.py")),
+                {},
+                mounts,
+                json.dumps(orders).encode(),
             )
         if done.timed_out:
             return Served(status="timeout", reason=f"not finished after {self._limits.seconds:.0f} s")
@@ -120,9 +127,6 @@ class Box:
             if not pure.is_absolute() or ".." in pure.parts or inside or len(pure.parts) < 3:
                 return f"the sandbox cannot show a file at {path}"
         return None
-
-    def _driver(self) -> str:
-        return "/selfheal/driver.py" if self._mode == "bubblewrap" else str(HERE / "driver.py")
 
     async def _execute(
         self, tree: str, argv: Sequence[str], env: Mapping[str, str], mounts: Mapping[str, str], stdin: bytes
@@ -207,7 +211,7 @@ def _bubblewrap(tree: str, mounts: Mapping[str, str], environment: Mapping[str, 
     for name in ETC:
         command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
-    command += ["--bind", tree, INSIDE, "--ro-bind", str(HERE / "driver.py"), "/selfheal/driver.py"]
+    command += ["--bind", tree, INSIDE]
     for inside, outside in mounts.items():
         command += ["--ro-bind", outside, inside]
     for name, value in environment.items():

@@ -7,11 +7,14 @@ with threads. RLIMIT_NPROC does not bind root, hence the change of user comes fi
 import json
 import os
 import resource
+import shutil
 import sys
 
 
 def main() -> None:
     limits = json.loads(sys.argv[1])
+    # Found while this process may still read its own library, which the user it becomes may not.
+    command = shutil.which(sys.argv[2]) or sys.argv[2]
     if limits["uid"] is not None:
         os.setgroups([])
         os.setresgid(limits["uid"], limits["uid"], limits["uid"])
@@ -25,7 +28,7 @@ def main() -> None:
     ):
         if value is not None:
             resource.setrlimit(name, (value, value))
-    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - argv, no shell; the caller chose it
+    os.execv(command, sys.argv[2:])  # noqa: S606 - argv, no shell; the caller chose it
 
 
 if __name__ == "__main__":
