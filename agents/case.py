@@ -109,9 +109,7 @@ async def _open(
         return None
 
 
-async def _settings(
-    source: Repository, url: str, policy: Policy, forge: Forge, notes: list[str]
-) -> RepositoryFile:
+async def _settings(source: Repository, url: str, policy: Policy, forge: Forge, notes: list[str]) -> RepositoryFile:
     """`.selfheal.yml` of the trusted base commit: never of the canary's, which may be anybody's branch."""
     rule: RepositoryRule | None = policy.rule(url)
     try:

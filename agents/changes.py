@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-import unidiff
 from pydantic import BaseModel, ConfigDict
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+from unidiff.patch import PatchSet
 
 
 class Commit(BaseModel):
@@ -67,6 +68,7 @@ class Repositories(Protocol):
         """Fetch what is there now and return it; `Denied` where the URL is not allowed or cannot be read."""
         ...
 
+
 class Line(BaseModel):
     """A line of a hunk; `old` and `new` count from 1, None where the line is not on that side."""
 
@@ -101,11 +103,14 @@ class Hunk(BaseModel):
 def hunks_of(diff: str) -> tuple[Hunk, ...]:
     """The hunks of a unified diff; binary files and pure renames have none."""
     found: list[Hunk] = []
-    for changed in unidiff.PatchSet(diff):
+    for changed in PatchSet(diff):
         old_file = None if changed.is_added_file else changed.source_file.removeprefix("a/")
         for hunk in changed:
             lines = [
-                (line.line_type, Line(old=line.source_line_no, new=line.target_line_no, text=line.value.rstrip("\n")))
+                (
+                    line.line_type,
+                    Line(old=line.source_line_no, new=line.target_line_no, text=line.value.rstrip("\n")),
+                )
                 for line in hunk
             ]
             found.append(
@@ -167,7 +172,13 @@ def manifest_changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Va
             kind, name = identity
             changes.append(
                 ValueChange(
-                    kind=kind, name=name, pointer=pointer, old=old_values.get(pointer), new=value, file=file, line=line
+                    kind=kind,
+                    name=name,
+                    pointer=pointer,
+                    old=old_values.get(pointer),
+                    new=value,
+                    file=file,
+                    line=line,
                 )
             )
     return tuple(changes)

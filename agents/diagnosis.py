@@ -19,7 +19,9 @@ Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
 Confidence = Literal["high", "medium", "low"]
 SURE = 6.0
 """A suspect of this score touched the failing function or line, or took away what the error misses."""
-UNREACHABLE = frozenset({"ConnectionRefusedError", "ConnectionResetError", "TimeoutError", "gaierror", "ConnectionError"})
+UNREACHABLE = frozenset(
+    {"ConnectionRefusedError", "ConnectionResetError", "TimeoutError", "gaierror", "ConnectionError"}
+)
 QUOTED_TRACE_LINES = 60
 
 
@@ -111,7 +113,11 @@ def _code(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...
 
 def _config(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Claim, ...]) -> Diagnosis:
     renamed = next(
-        (other for other in findings.values if other.old is None and other.new == value.old and _same_object(other, value)),
+        (
+            other
+            for other in findings.values
+            if other.old is None and other.new == value.old and _same_object(other, value)
+        ),
         None,
     )
     culprit = blame_value(value, findings.manifest_commits)
@@ -122,17 +128,24 @@ def _config(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Cl
     if culprit is not None:
         why = f"it took away {value.key!r}, which the error misses"
         own = Suspect(
-            file=value.file, line=place.line, function=None, commit=culprit.sha, score=10.0, why=why, repository="manifests"
+            file=value.file,
+            line=place.line,
+            function=None,
+            commit=culprit.sha,
+            score=10.0,
+            why=why,
+            repository="manifests",
         )
         suspects = (own, *suspects)
     return Diagnosis(
         category="config",
-        summary=f"{_headline(trace)}: {what} {did}" + (f" by commit {culprit.sha[:12]} ({culprit.subject})" if culprit else ""),
+        summary=f"{_headline(trace)}: {what} {did}"
+        + (f" by commit {culprit.sha[:12]} ({culprit.subject})" if culprit else ""),
         confidence="high" if culprit is not None else "medium",
         location=Location(file=place.file, line=place.line),
         culprit_commit=culprit.sha if culprit else None,
         suspects=suspects,
-        claims=(*claims, *_sound(findings.bundle, _config_claims(findings.bundle, renamed))),
+        claims=(*claims, *_sound(findings.bundle, _config_claims(renamed))),
         strategy="restore",
         repository="manifests",
     )
@@ -144,7 +157,9 @@ def _unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> D
     unreachable = root.exception in UNREACHABLE
     frame = _innermost(trace)
     looked = bool(findings.commits)
-    why = "no change between the versions explains it" if looked else "the changes between the versions could not be read"
+    why = (
+        "no change between the versions explains it" if looked else "the changes between the versions could not be read"
+    )
     return Diagnosis(
         category="infrastructure" if unreachable else "code" if frame is not None else "unknown",
         summary=f"{_headline(trace)}; {why}" + ("" if unreachable or not looked else ", so it may be a latent fault"),
@@ -172,7 +187,9 @@ def _without_trace(findings: Triage) -> Diagnosis:
     elif not claims:
         summary = "the canary's logs hold no traceback and no error of their own; the cause is not known"
     else:
-        summary = "the canary's logs hold errors that the stable version's do not, but no traceback; the cause is not known"
+        summary = (
+            "the canary's logs hold errors that the stable version's do not, but no traceback; the cause is not known"
+        )
     return Diagnosis(
         category="unknown",
         summary=summary,
@@ -225,7 +242,11 @@ def _missing_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange |
 
 
 def _same_object(one: ValueChange, other: ValueChange) -> bool:
-    return (one.kind, one.name, one.pointer.rpartition("/")[0]) == (other.kind, other.name, other.pointer.rpartition("/")[0])
+    return (one.kind, one.name, one.pointer.rpartition("/")[0]) == (
+        other.kind,
+        other.name,
+        other.pointer.rpartition("/")[0],
+    )
 
 
 def _trace_claim(bundle: Bundle, trace: Trace) -> Claim:
@@ -238,11 +259,16 @@ def _trace_claim(bundle: Bundle, trace: Trace) -> Claim:
     )
 
 
-def _config_claims(bundle: Bundle, renamed: ValueChange | None) -> list[Claim]:
+def _config_claims(renamed: ValueChange | None) -> list[Claim]:
     if renamed is None or renamed.kind != "ConfigMap":
         return []
     citation = Citation(ref=f"config/{renamed.name}#{renamed.pointer}", quote=str(renamed.new))
-    return [Claim(text=f"the deployed ConfigMap {renamed.name} has the key {renamed.key} instead", evidence=(citation,))]
+    return [
+        Claim(
+            text=f"the deployed ConfigMap {renamed.name} has the key {renamed.key} instead",
+            evidence=(citation,),
+        )
+    ]
 
 
 def _analysis_claims(bundle: Bundle) -> list[Claim]:
@@ -273,5 +299,3 @@ def _innermost(trace: Trace) -> Frame | None:
 def _headline(trace: Trace) -> str:
     root = trace.root
     return f"{root.exception}: {root.message}" if root.message else root.exception
-
-

@@ -39,9 +39,7 @@ async def propose(diagnosis: Diagnosis, ground: Ground, repository: Repository, 
     return patches[tried] if tried < len(patches) else None
 
 
-async def _candidates(
-    diagnosis: Diagnosis, ground: Ground, repository: Repository
-) -> list[tuple[str, Candidate]]:
+async def _candidates(diagnosis: Diagnosis, ground: Ground, repository: Repository) -> list[tuple[str, Candidate]]:
     found: list[tuple[str, Candidate]] = []
     location = diagnosis.location
     if location is None:
@@ -52,7 +50,11 @@ async def _candidates(
         found += [("restore", one) for one in restore(difference, location, text.text if text.status == "ok" else None)]
     culprit = await _culprit(diagnosis, ground, repository)
     if culprit is not None:
-        lines = {suspect.line for suspect in diagnosis.suspects if suspect.commit == culprit.sha and suspect.file == location.file}
+        lines = {
+            suspect.line
+            for suspect in diagnosis.suspects
+            if suspect.commit == culprit.sha and suspect.file == location.file
+        }
         if location.line is not None:
             lines.add(location.line)
         touched = frozenset(line for line in lines if line is not None)
@@ -77,9 +79,7 @@ async def _build(strategy: str, candidate: Candidate, ground: Ground, repository
         changes = apply_edits(files, edits)
     except EditRejected:
         return None
-    return Patch(
-        repository=ground.url, commit=ground.canary, strategy=strategy, why=why, edits=edits, changes=changes
-    )
+    return Patch(repository=ground.url, commit=ground.canary, strategy=strategy, why=why, edits=edits, changes=changes)
 
 
 async def _readable(repository: Repository, commit: str, paths: list[str]) -> dict[str, str | None]:

@@ -92,16 +92,12 @@ def find_traces(item: str, text: str) -> tuple[Trace, ...]:
         if found and _is_chained(lines, found[-1].last_line, trace.first_line):
             previous = found.pop()
             bare = previous.model_copy(update={"causes": ()})
-            trace = trace.model_copy(
-                update={"first_line": previous.first_line, "causes": (*previous.causes, bare)}
-            )
+            trace = trace.model_copy(update={"first_line": previous.first_line, "causes": (*previous.causes, bare)})
         found.append(trace)
     return tuple(found)
 
 
-def _read_trace(
-    item: str, lines: Sequence[str], first: int, at: int, lead: int
-) -> tuple[Trace | None, int]:
+def _read_trace(item: str, lines: Sequence[str], first: int, at: int, lead: int) -> tuple[Trace | None, int]:
     """Read the frames and the ending; returns the trace and the index after it."""
     frames: list[Frame] = []
     grouped = bool(lead) and lines[first][:lead].strip() in {"|", "+"}

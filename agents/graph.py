@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime
 
 from agents.case import Case, open_case, patched_environment
 from agents.changes import Repositories
+from agents.diagnosis import public
 from agents.evidence import Bundle
 from agents.fix import propose
 from agents.incident import State as Stage
@@ -74,9 +75,8 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     await ports.journal.enter(state["attempt"], Stage.DIAGNOSING)
     bundle = await ports.journal.bundle(state["attempt"])
     case = await open_case(bundle, ports.repositories, ports.forge, ports.policy)
-    document = case.model_dump(mode="json")
-    await ports.journal.record(state["attempt"], {"diagnosis": document["diagnosis"]})
-    return {"case": document, "tried": 0, "patch": None, "verification": None}
+    await ports.journal.record(state["attempt"], {"diagnosis": public(case.diagnosis)})
+    return {"case": case.model_dump(mode="json"), "tried": 0, "patch": None, "verification": None}
 
 
 async def fixing(state: State, runtime: Runtime[Ports]) -> State:
@@ -148,7 +148,9 @@ def after_verifying(state: State) -> Literal["fixing", "publishing"]:
     return "fixing" if verification and verification["verdict"] == "refuted" else "publishing"
 
 
-def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> CompiledStateGraph[State, Ports, State, State]:
+def build(
+    checkpointer: BaseCheckpointSaver[str] | None = None,
+) -> CompiledStateGraph[State, Ports, State, State]:
     """The compiled pipeline; the picture in the README is drawn from it."""
     graph = StateGraph(State, context_schema=Ports)
     for name, node in (

@@ -39,8 +39,8 @@ class Incident(BaseModel):
 
 def incident_key(cluster: str, namespace: str, uid: str, canary_hash: str, revision: str) -> str:
     """32 hex digits; the parts are separated by NUL, which no Kubernetes name can contain."""
-    parts = "\0".join((cluster, namespace, uid, canary_hash, revision))
-    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+    parts = (cluster, namespace, uid, canary_hash, revision)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def branch_name(rollout: str, key: str) -> str:

@@ -23,7 +23,9 @@ MASK = re.compile(
     r"|(?P<hex>\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,}\b|\b0x[0-9a-fA-F]+\b)"
     r"|(?P<number>(?<![A-Za-z_])[+-]?\d+(?:\.\d+)?(?:ms|s|us|ns|KB|MB|%)?)"
 )
-STATUS_BEFORE = re.compile(r"(?:HTTP/[\d.]+\"?|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+/\S*|status[\"']?\s*[=:])\s*[\"']?$")
+STATUS_BEFORE = re.compile(
+    r"(?:HTTP/[\d.]+\"?|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+/\S*|status[\"']?\s*[=:])\s*[\"']?$"
+)
 
 
 class Template(BaseModel):

@@ -69,15 +69,14 @@ async def conclude(
         final = await carry(patch, tip, repository)
     except (EditRejected, Denied) as error:
         return await _report(story, (f"the change does not apply to the tip of {base}: {error}",), rule, case, forge)
-    if not final.changes:
-        return await _report(story, (f"{base} does not have this fault any more",), rule, case, forge)
-    decision = decide(final, verification, case.diagnosis.confidence, rule, effective_mode(rule, *case.modes))
+    decision = Decision(action="report", reasons=(f"{base} does not have this fault any more",))
+    if final.changes:
+        decision = decide(final, verification, case.diagnosis.confidence, rule, effective_mode(rule, *case.modes))
     if decision.action == "report":
         return await _report(story, decision.reasons, rule, case, forge)
     if tip != patch.commit:
-        story = story.model_copy(
-            update={"notes": (*story.notes, f"verified on the canary's commit, not on the tip of {base} ({tip[:12]})")}
-        )
+        note = f"verified on the canary's commit, not on the tip of {base} ({tip[:12]})"
+        story = story.model_copy(update={"notes": (*story.notes, note)})
     return await _propose(story, final.changes, decision, base, tip, forge)
 
 
@@ -123,9 +122,7 @@ async def _propose(
         return Reported(reasons=(str(error),))
 
 
-async def _report(
-    story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge
-) -> Reported:
+async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge) -> Reported:
     """The issue with the analysis; in mode `observe` nothing leaves the service."""
     if effective_mode(rule, *case.modes) == "observe" or case.ground is None:
         return Reported(reasons=reasons)

@@ -120,8 +120,10 @@ def unified_diff(change: FileChange) -> str:
         lines.append("new file mode 100644\n")
     if change.after is None:
         lines.append("deleted file mode 100644\n")
-    for line in difflib.unified_diff(_lines(change.before), _lines(change.after), old, new):
-        lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    lines += [
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in difflib.unified_diff(_lines(change.before), _lines(change.after), old, new)
+    ]
     return "".join(lines)
 
 
@@ -131,7 +133,7 @@ def _count_changed(change: FileChange) -> int:
 
 
 def _lines(text: str | None) -> list[str]:
-    """Lines as git counts them: at \\n only, so that a form feed or U+2028 splits nothing."""
+    """Lines as git counts them: at line feeds only, so that a form feed or U+2028 splits nothing."""
     if not text:
         return []
     parts = text.split("\n")

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from agents.diagnosis import Confidence
 from agents.errors import Invalid
@@ -153,11 +154,12 @@ def effective_mode(rule: RepositoryRule, *narrower: str | None) -> Mode:
 
     A word that is no mode lowers it to `observe`: whoever wrote it wanted to say something, and doing less is safe.
     """
-    said: list[Mode] = [rule.mode]
-    for word in narrower:
-        if word is not None:
-            said.append(next((mode for mode in MODES if mode == word), "observe"))
-    return min(said, key=MODES.index)
+    said = [_mode(word) for word in narrower if word is not None]
+    return min([rule.mode, *said], key=MODES.index)
+
+
+def _mode(word: str) -> Mode:
+    return next((mode for mode in MODES if mode == word), "observe")
 
 
 class Decision(BaseModel):
@@ -224,7 +226,6 @@ def _matches(path: str, patterns: Sequence[str]) -> bool:
 def _pattern(glob: str) -> re.Pattern[str]:
     """A gitignore-like glob: no / matches in any folder, `**` spans folders, case does not matter."""
     anchored = glob if "/" in glob else f"**/{glob}"
-    out = []
-    for token in re.split(r"(\*\*/|\*\*|\*|\?)", anchored):
-        out.append({"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(token, re.escape(token)))
-    return re.compile("".join(out), re.IGNORECASE)
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    tokens = re.split(r"(\*\*/|\*\*|\*|\?)", anchored)
+    return re.compile("".join(wild.get(token, re.escape(token)) for token in tokens), re.IGNORECASE)

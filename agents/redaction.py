@@ -13,7 +13,11 @@ from typing import Any
 SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "private-key",
-        re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL),
+        re.compile(
+            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----.*?"
+            r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+            re.DOTALL,
+        ),
     ),
     ("github-token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255})\b")),
     ("gitlab-token", re.compile(r"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,255}")),
@@ -31,23 +35,36 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("sendgrid-key", re.compile(r"\bSG\.[A-Za-z0-9_-]{16,40}\.[A-Za-z0-9_-]{16,80}")),
     ("jwt", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
 )
-URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"']{0,200}:)(?P<value>[^\s/@\"']{1,500})(?=@)", re.IGNORECASE)
+URL_PASSWORD = re.compile(
+    r"(?P<head>\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"']{0,200}:)(?P<value>[^\s/@\"']{1,500})(?=@)",
+    re.IGNORECASE,
+)
 AUTHORIZATION = re.compile(
     r"(?P<head>\b(?:proxy-)?authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:basic|bearer|token|digest)\s{1,3})(?P<value>[^\s\"',;]{4,4000})",
     re.IGNORECASE,
 )
 BEARER = re.compile(r"(?P<head>\bbearer\s{1,3})(?P<value>[A-Za-z0-9._~+/-]{16,4000}=*)", re.IGNORECASE)
 
-_WORD = r"(?:pass(?:word|wd|phrase|code)?|pwd|secrets?|tokens?|api_?-?keys?|access_?-?keys?|secret_?-?keys?|private_?-?keys?|signing_?-?keys?|encryption_?-?keys?|account_?-?keys?|auth_?-?keys?|credentials?|session_?-?id|cookie)"
+_WORD = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|secrets?|tokens?|credentials?|session_?-?id|cookie"
+    r"|(?:api|access|secret|private|signing|encryption|account|auth)_?-?keys?)"
+)
 SECRET_NAME = re.compile(rf"(?:^|[_.-]){_WORD}$", re.IGNORECASE)
 """A name whose last word says secret: `DB_PASSWORD`, `clientSecret`, `x-api-key`; not `token_count` or `max_tokens`."""
-COUNT_NAME = re.compile(r"(?:^|[_.-])(?:max|min|num|n|total|prompt|completion|input|output|used|remaining)[_.-]?(?:new[_.-])?tokens?$", re.IGNORECASE)
+COUNT_NAME = re.compile(
+    r"(?:^|[_.-])(?:max|min|num|n|total|prompt|completion|input|output|used|remaining)[_.-]?(?:new[_.-])?tokens?$",
+    re.IGNORECASE,
+)
 PAIR = re.compile(
     r"(?P<name>[\"']?(?<![\w.-])[A-Za-z][\w.-]{1,80}[\"']?)(?P<sep>\s?=\s?|[\"']\s{0,3}:\s{0,3}|:\s{1,3}(?=[\"']))"
     r"(?P<quote>[\"']?)(?P<value>[^\s\"',;&(){}\[\]<>]{1,4000})"
 )
-LINE_PAIR = re.compile(r"(?m)^(?P<head>[ \t-]*(?P<name>[A-Za-z][\w.-]{1,80})[ \t]*:[ \t]+)(?P<value>[^\s\"'{}\[\]<>(),]{4,4000})[ \t]*$")
-HARMLESS = re.compile(r"(?i)true|false|null|none|nil|undefined|empty|missing|required|invalid|\*+|\.\.\.|x{3,}|\$\{?\w+\}?|%\w|\[REDACTED.*")
+LINE_PAIR = re.compile(
+    r"(?m)^(?P<head>[ \t-]*(?P<name>[A-Za-z][\w.-]{1,80})[ \t]*:[ \t]+)(?P<value>[^\s\"'{}\[\]<>(),]{4,4000})[ \t]*$"
+)
+HARMLESS = re.compile(
+    r"(?i)true|false|null|none|nil|undefined|empty|missing|required|invalid|\*+|\.\.\.|x{3,}|\$\{?\w+\}?|%\w|\[REDACTED.*"
+)
 CODE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
 """A dotted name after an equals sign is source code in a traceback (`token = self.token`), not a value."""
 
@@ -61,7 +78,11 @@ class Redactor:
     def redact_text(self, text: str) -> str:
         for kind, shape in SHAPES:
             text = shape.sub(lambda match, kind=kind: self._placeholder(kind, match.group()), text)  # type: ignore[misc]
-        for kind, pattern in (("url-password", URL_PASSWORD), ("authorization", AUTHORIZATION), ("bearer", BEARER)):
+        for kind, pattern in (
+            ("url-password", URL_PASSWORD),
+            ("authorization", AUTHORIZATION),
+            ("bearer", BEARER),
+        ):
             text = pattern.sub(self._keep_head(kind), text)
         text = PAIR.sub(self._redact_pair, text)
         return LINE_PAIR.sub(self._redact_line, text)
@@ -97,10 +118,13 @@ class Redactor:
         return match.group("head") + self._secret(match.group("value"))
 
     def _keep_head(self, kind: str) -> Callable[[re.Match[str]], str]:
-        return lambda match: match.group("head") + (
-            match.group("value")
-            if HARMLESS.fullmatch(match.group("value"))
-            else self._placeholder(kind, match.group("value"))
+        return lambda match: (
+            match.group("head")
+            + (
+                match.group("value")
+                if HARMLESS.fullmatch(match.group("value"))
+                else self._placeholder(kind, match.group("value"))
+            )
         )
 
     def _secret(self, value: str) -> str:

@@ -45,7 +45,11 @@ def pull_request_text(story: Story) -> str:
     """The body of the pull request. Unverified says so in its first line."""
     parts = [_headline(story), *_what_failed(story), *_why(story)]
     if story.patch is not None:
-        parts += ["## The change", _plain(story.patch.why), f"{_size(story.patch)}, made on `{story.patch.commit[:12]}`."]
+        parts += [
+            "## The change",
+            _plain(story.patch.why),
+            f"{_size(story.patch)}, made on `{story.patch.commit[:12]}`.",
+        ]
     parts += [*_proof(story), *_unchecked(story), _footer(story)]
     return "\n\n".join(part for part in parts if part)
 
@@ -76,16 +80,21 @@ def _headline(story: Story) -> str:
 
 def _what_failed(story: Story) -> list[str]:
     bundle = story.bundle
+    where = f"{code(bundle.rollout)} in {code(bundle.namespace)} on {code(bundle.cluster)}"
     rows = [
-        f"- Rollout: {code(bundle.rollout)} in {code(bundle.namespace)} on {code(bundle.cluster)}, revision {code(bundle.revision)}",
-        f"- Canary {code(bundle.canary.hash)}{_commit(bundle.canary.commit)}; stable {code(bundle.stable.hash)}{_commit(bundle.stable.commit)}",
+        f"- Rollout: {where}, revision {code(bundle.revision)}",
+        f"- Canary: {code(bundle.canary.hash)}{_commit(bundle.canary.commit)}",
+        f"- Stable: {code(bundle.stable.hash)}{_commit(bundle.stable.commit)}",
     ]
     return ["## What failed", "\n".join(rows)]
 
 
 def _why(story: Story) -> list[str]:
     diagnosis = story.diagnosis
-    parts = ["## Why", f"{_plain(diagnosis.summary)} (category {diagnosis.category}, confidence {diagnosis.confidence})"]
+    parts = [
+        "## Why",
+        f"{_plain(diagnosis.summary)} (category {diagnosis.category}, confidence {diagnosis.confidence})",
+    ]
     facts = []
     if diagnosis.location is not None:
         where = diagnosis.location
@@ -126,12 +135,19 @@ def _result(check: Check) -> str:
 
 def _unchecked(story: Story) -> list[str]:
     verification = story.verification
-    gaps = [f"{item.id}: {item.reason or item.status}" for item in story.bundle.items if item.status in {"denied", "failed", "gone"}]
+    gaps = [
+        f"{item.id}: {item.reason or item.status}"
+        for item in story.bundle.items
+        if item.status in {"denied", "failed", "gone"}
+    ]
     lines = [*(verification.unchecked if verification else ()), *story.notes, *gaps]
     if not lines:
         return ["## Not checked", "Whether the next canary is healthy: only a new canary shows that."]
     rows = [f"- {_plain(line)}" for line in dict.fromkeys(lines)]
-    return ["## Not checked", "\n".join([*rows, "- Whether the next canary is healthy: only a new canary shows that."])]
+    return [
+        "## Not checked",
+        "\n".join([*rows, "- Whether the next canary is healthy: only a new canary shows that."]),
+    ]
 
 
 def _footer(story: Story) -> str:

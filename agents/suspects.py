@@ -15,7 +15,15 @@ from agents.changes import Commit, Hunk, ValueChange, hunks_of
 from agents.frames import Frame, Function, Trace, function_at, functions
 from agents.logs import Template
 
-FAILING_LINE, MISSING_NAME, FAILING_FUNCTION, CALLED, NAMED, FAILING_FILE, LOGGED = 10.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.5
+FAILING_LINE, MISSING_NAME, FAILING_FUNCTION, CALLED, NAMED, FAILING_FILE, LOGGED = (
+    10.0,
+    8.0,
+    6.0,
+    4.0,
+    3.0,
+    2.0,
+    1.5,
+)
 WORTH_NAMING = 2.5
 """Below this score a commit is not named: sharing a file with the failure explains nothing."""
 MOST_SUSPECTS = 10
@@ -26,7 +34,9 @@ QUOTED = re.compile(r"['\"`]([^'\"`\n]{2,80})['\"`]")
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
 TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|spec)(?:/|_|\.)|(?:^|/)test_|_test\.|conftest\.py$")
 PROSE = re.compile(r"\.(?:md|rst|txt|adoc)$|(?:^|/)(?:CHANGELOG|README|LICENSE)", re.IGNORECASE)
-DEPENDENCIES = re.compile(r"(?:^|/)(?:requirements[^/]*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|[^/]*\.lock)$")
+DEPENDENCIES = re.compile(
+    r"(?:^|/)(?:requirements[^/]*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|[^/]*\.lock)$"
+)
 
 
 class Suspect(BaseModel):
@@ -58,7 +68,9 @@ class Clues(BaseModel):
     """Longer words of messages that only the canary logs."""
 
 
-MISSING_ERRORS = frozenset({"KeyError", "AttributeError", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError"})
+MISSING_ERRORS = frozenset(
+    {"KeyError", "AttributeError", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError"}
+)
 
 
 def clues_of(trace: Trace | None, templates: Sequence[Template]) -> Clues:
@@ -72,13 +84,17 @@ def clues_of(trace: Trace | None, templates: Sequence[Template]) -> Clues:
         frames += [frame for frame in one.frames if frame.kind == "application" and frame.file and frame not in frames]
     names = {name for one in chain for text in QUOTED.findall(one.message) for name in (text, *WORD.findall(text))}
     missing = {
-        name for one in chain if one.exception in MISSING_ERRORS for text in QUOTED.findall(one.message) for name in (text,)
+        name
+        for one in chain
+        if one.exception in MISSING_ERRORS
+        for text in QUOTED.findall(one.message)
+        for name in (text,)
     }
     return Clues(frames=tuple(frames), names=frozenset(names), missing=frozenset(missing), logged=frozenset(logged))
 
 
 def rank(commits: Sequence[Commit], clues: Clues, texts: Mapping[str, str]) -> tuple[Suspect, ...]:
-    """Suspects in the source, likeliest first. `texts` holds the files of the frames and of the hunks, at the canary."""
+    """Suspects in the source, likeliest first. `texts`: files of frames and hunks, at the canary."""
     suspects: list[tuple[float, int, Suspect]] = []
     for age, commit in enumerate(commits):
         if len(commit.parents) > 1:
@@ -125,7 +141,7 @@ def _touches_frames(hunk: Hunk, clues: Clues, texts: Mapping[str, str]) -> list[
         called = set(WORD.findall(frame.code or "")) - {frame.function}
         changed = _defined(hunk, texts) & called
         if changed:
-            reasons.append((CALLED * closeness, f"it changed {sorted(changed)[0]}, which {where} line uses"))
+            reasons.append((CALLED * closeness, f"it changed {min(changed)}, which {where} line uses"))
     return reasons
 
 
@@ -145,7 +161,7 @@ def _touches_names(hunk: Hunk, clues: Clues) -> list[tuple[float, str]]:
 def _touches_log(hunk: Hunk, clues: Clues) -> list[tuple[float, str]]:
     words = {word for line in hunk.added for word in WORD.findall(line.text)}
     shared = words & clues.logged
-    return [(LOGGED, f"it wrote {sorted(shared)[0]!r}, which only the canary logs")] if len(shared) >= 2 else []
+    return [(LOGGED, f"it wrote {min(shared)!r}, which only the canary logs")] if len(shared) >= 2 else []
 
 
 def _in_function(hunk: Hunk, function: Function | None, lines: Sequence[str]) -> bool:
@@ -165,7 +181,9 @@ def _telling(line: str) -> bool:
 def _defined(hunk: Hunk, texts: Mapping[str, str]) -> set[str]:
     """The functions, classes and constants that a hunk defines or changes the inside of."""
     names = set(re.findall(r"\b(?:def|class)\s+(\w+)", " ".join(line.text for line in (*hunk.added, *hunk.removed))))
-    names |= {match for line in (*hunk.added, *hunk.removed) for match in re.findall(r"^([A-Za-z_]\w*)\s*[:=]", line.text)}
+    names |= {
+        match for line in (*hunk.added, *hunk.removed) for match in re.findall(r"^([A-Za-z_]\w*)\s*[:=]", line.text)
+    }
     text = texts.get(hunk.file)
     if text is not None and hunk.file.endswith(".py"):
         lines = text.split("\n")
@@ -173,9 +191,7 @@ def _defined(hunk: Hunk, texts: Mapping[str, str]) -> set[str]:
     return names
 
 
-def _suspect(
-    hunk: Hunk, commit: Commit, score: float, why: str, clues: Clues, texts: Mapping[str, str]
-) -> Suspect:
+def _suspect(hunk: Hunk, commit: Commit, score: float, why: str, clues: Clues, texts: Mapping[str, str]) -> Suspect:
     """The suspect's place: the frame that it touches, else where its lines stand now."""
     text = texts.get(hunk.file)
     frame = next((frame for frame in clues.frames if frame.file == hunk.file), None)
@@ -183,7 +199,7 @@ def _suspect(
     line: int | None = hunk.new_start
     if frame is not None and text is not None:
         here = function_at(text, frame.line)
-        if "function" in why or "line" in why and "uses" not in why:
+        if "function" in why or ("line" in why and "uses" not in why):
             line, function = frame.line, (here.name if here else frame.function)
             return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=why)
     if text is not None:

@@ -153,9 +153,7 @@ async def _map(
 def _primary(traces: Sequence[Trace], bundle: Bundle) -> Trace | None:
     """The trace that only the canary has; of several the one seen most often, then the first."""
     stable = {
-        _identity(trace)
-        for item in bundle.logs("stable")
-        for trace in find_traces(item.id, bundle.contents[item.id])
+        _identity(trace) for item in bundle.logs("stable") for trace in find_traces(item.id, bundle.contents[item.id])
     }
     new = [trace for trace in traces if _identity(trace) not in stable]
     if not new:
@@ -180,7 +178,9 @@ def _signature(trace: Trace | None, files: Mapping[str, str]) -> Signature | Non
     if frame is None or frame.file is None:
         return Signature(exception=trace.exception)
     here = function_at(files.get(frame.file, ""), frame.line)
-    return Signature(exception=trace.exception, file=frame.file, function=frame.function or (here.name if here else None))
+    return Signature(
+        exception=trace.exception, file=frame.file, function=frame.function or (here.name if here else None)
+    )
 
 
 def circumstance(bundle: Bundle) -> Circumstance:
@@ -196,7 +196,10 @@ def circumstance(bundle: Bundle) -> Circumstance:
         return "failed"
     if "Error" in phases:
         return "metric-error"
-    rollouts = [*bundle.objects("rollout"), *([body["rollout"]] if isinstance(body.get("rollout"), dict) else [])]
+    rollouts = [
+        *bundle.objects("rollout"),
+        *([body["rollout"]] if isinstance(body.get("rollout"), dict) else []),
+    ]
     for rollout in rollouts:
         reasons = {_get(pause, "reason") for pause in _list(_get(rollout, "status", "pauseConditions"))}
         if reasons & {"InconclusiveAnalysisRun", "InconclusiveExperiment"}:
@@ -206,7 +209,7 @@ def circumstance(bundle: Bundle) -> Circumstance:
 
 
 def _abort_has_cause(rollout: Mapping[str, Any]) -> bool:
-    """The Progressing condition's message is `Rollout aborted update to revision N: <cause>`, or ends before the colon."""
+    """The Progressing condition says `Rollout aborted update to revision N: <cause>`, or ends before the colon."""
     for condition in _list(_get(rollout, "status", "conditions")):
         message = str(condition.get("message") or "")
         if condition.get("reason") == "RolloutAborted" and ":" in message:
@@ -224,4 +227,3 @@ def _get(thing: Any, *keys: str) -> Any:
 
 def _list(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-

@@ -30,7 +30,9 @@ class Role(StrEnum):
 
 @main.command()
 def serve(
-    role: Annotated[Role, typer.Option(help="Which process to run; `all` is the intake with a worker beside it.")] = Role.ALL,
+    role: Annotated[
+        Role, typer.Option(help="Which process to run; `all` is the intake with a worker beside it.")
+    ] = Role.ALL,
     insecure_dev: Annotated[bool, typer.Option("--insecure-dev", help="No tokens; loopback only.")] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:

@@ -38,9 +38,7 @@ def only_one(data_dir: Path, role: str, patience: float = 0) -> Iterator[None]:
                 break
             except BlockingIOError as error:
                 if time.monotonic() >= until:
-                    raise Invalid(
-                        f"another {role} works on {data_dir} already; one service per data folder"
-                    ) from error
+                    raise Invalid(f"another {role} works on {data_dir} already; one service per data folder") from error
                 time.sleep(POLL_SECONDS)
         yield
 

@@ -25,9 +25,7 @@ async def diagnose_bundle(path: Path, repo: Path, manifests: Path | None) -> Dia
     return await _diagnose(bundle, source, await GitRepository.at(manifests) if manifests else None)
 
 
-async def diagnose_logs(
-    canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str
-) -> Diagnosis:
+async def diagnose_logs(canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str) -> Diagnosis:
     """Diagnose plain log files and the two revisions that wrote them."""
     source = await GitRepository.at(repo)
     commits = {"stable": await _require(source, stable), "canary": await _require(source, canary)}

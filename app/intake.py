@@ -111,5 +111,5 @@ class Intake:
 async def _logged(work: Awaitable[None], **about: str) -> None:
     try:
         await work
-    except Exception:  # noqa: BLE001 - the edge of the process: nobody awaits this, and the next round tries again
+    except Exception:
         log.exception("an inbox step failed", **about)

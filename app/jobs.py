@@ -11,6 +11,7 @@ from pathlib import Path
 import aiosqlite
 import structlog
 from dbos import DBOS, DBOSConfig
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy.exc import OperationalError
 
@@ -34,7 +35,7 @@ class Healer:
         self._graph = build(saver)
 
     async def run(self, attempt_id: str) -> None:
-        config = {"configurable": {"thread_id": attempt_id}}
+        config: RunnableConfig = {"configurable": {"thread_id": attempt_id}}
         snapshot = await self._graph.aget_state(config)
         if snapshot.values and not snapshot.next:
             return
@@ -81,7 +82,7 @@ async def launch(
     async def heal_workflow(attempt_id: str) -> None:
         try:
             await run_graph(attempt_id)
-        except Exception as error:  # noqa: BLE001 - the edge of the process: an attempt must end visibly
+        except Exception as error:
             log.exception("attempt failed", attempt=attempt_id)
             await give_up(attempt_id, f"{type(error).__name__}: {error}")
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from agents.evidence import Cluster
 from app import telemetry
@@ -75,17 +73,9 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
         await asyncio.gather(*tasks, return_exceptions=True)
         await db.close()
 
-    async def is_ready() -> bool:
-        try:
-            async with db.write() as connection:
-                await connection.execute(text("SELECT 1 FROM inbox LIMIT 1"))
-        except SQLAlchemyError:
-            return False
-        return True
-
     app = FastAPI(title="Self-Healing Rollouts", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
-    app.include_router(health.router(is_ready))
+    app.include_router(health.router(db.takes_writes))
     app.include_router(rollouts.router(wiring))
     app.include_router(incidents.router(wiring))
     return app
@@ -109,4 +99,3 @@ def serve_intake(settings: Settings, *, with_worker: bool) -> None:
             server_header=False,
         )
         uvicorn.Server(config).run()
-

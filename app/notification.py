@@ -57,7 +57,7 @@ class Notification(BaseModel):
     body: dict[str, Any]
 
 
-class Unreadable(Exception):  # noqa: N818 - an expected ending of reading, answered with 202 and kept
+class Unreadable(Exception):
     """The body is no notification; the message says why."""
 
 
@@ -96,9 +96,7 @@ def read(raw: bytes, cluster: str) -> Notification:
     return _failure(found, metadata, status, cluster)
 
 
-def _failure(
-    found: Notification, metadata: Mapping[str, Any], status: Mapping[str, Any], cluster: str
-) -> Notification:
+def _failure(found: Notification, metadata: Mapping[str, Any], status: Mapping[str, Any], cluster: str) -> Notification:
     def ignored(reason: str) -> Notification:
         return found.model_copy(update={"disposition": "ignored", "reason": reason})
 
@@ -108,7 +106,10 @@ def _failure(
         return ignored(f"{ENABLED} is false")
     if not (found.namespace and found.rollout and uid and found.canary_hash):
         return found.model_copy(
-            update={"disposition": "unsupported-kind", "reason": "the Rollout lacks namespace, name, uid or pod hash"}
+            update={
+                "disposition": "unsupported-kind",
+                "reason": "the Rollout lacks namespace, name, uid or pod hash",
+            }
         )
     if not stable:
         return ignored("there is no stable version yet: a first deployment has nothing to go back to")

@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SELFHEAL_", frozen=True, extra="forbid")
 
     data_dir: Path = Field(
-        default=Path(".selfheal"), description="Folder of the databases, mirrors and locks; one service per folder."
+        default=Path(".selfheal"),
+        description="Folder of the databases, mirrors and locks; one service per folder.",
     )
     host: str = Field(default="127.0.0.1", description="Address that the intake listens on.")
     port: int = Field(default=8080, ge=1, le=65535, description="Port that the intake listens on.")
@@ -56,10 +57,12 @@ class Settings(BaseSettings):
         default=None, description="The server policy, a YAML file; without it no repository is allowed."
     )
     bundles: Path | None = Field(
-        default=None, description="Folder of evidence served as if it were a cluster: `<cluster>/<namespace>/<rollout>/<hash>/`."
+        default=None,
+        description="Folder of evidence served as if it were a cluster: `<cluster>/<namespace>/<rollout>/<hash>/`.",
     )
     forge_dir: Path | None = Field(
-        default=None, description="Folder of the local forge; `file:` repository URLs are allowed only below it."
+        default=None,
+        description="Folder of the local forge; `file:` repository URLs are allowed only below it.",
     )
     sandbox: Literal["bubblewrap", "process"] = Field(
         default="bubblewrap",
@@ -70,10 +73,14 @@ class Settings(BaseSettings):
         description="Folder of the sandbox's working trees; `sandbox_uid` must be able to reach it.",
     )
     sandbox_uid: int = Field(
-        default=60999, ge=1, description="Ordinary user id that the sandbox starts from when the service runs as root."
+        default=60999,
+        ge=1,
+        description="Ordinary user id that the sandbox starts from when the service runs as root.",
     )
     sandbox_seconds: float = Field(default=120, gt=0, description="Time limit of one sandboxed command, in seconds.")
-    sandbox_memory_mb: int = Field(default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB.")
+    sandbox_memory_mb: int = Field(
+        default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."
     )
@@ -83,7 +90,7 @@ class Settings(BaseSettings):
         if self.insecure_dev:
             if not _is_loopback(self.host):
                 raise ValueError(
-                    f"insecure_dev accepts every caller, so it listens on a loopback address only; host is {self.host!r}"
+                    f"insecure_dev accepts every caller, so it listens on loopback only; host is {self.host!r}"
                 )
         elif not (self.webhook_callers and self.api_callers):
             missing = "SELFHEAL_WEBHOOK_TOKENS" if not self.webhook_callers else "SELFHEAL_API_TOKENS"
@@ -119,9 +126,7 @@ class Settings(BaseSettings):
                         scopes.add("trigger")
                     case unknown:
                         raise ValueError(f"SELFHEAL_API_TOKENS: {unknown!r} is not a scope; use read, trigger")
-            callers.append(
-                ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip()))
-            )
+            callers.append(ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip())))
         return tuple(callers)
 
     @property

@@ -25,7 +25,14 @@ async def watch_worker() -> None:
     while True:
         began = loop.time()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.cli", "serve", "--role", "worker", "--with-parent", stdin=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            "app.cli",
+            "serve",
+            "--role",
+            "worker",
+            "--with-parent",
+            stdin=asyncio.subprocess.PIPE,
         )
         log.info("worker started", pid=process.pid)
         try:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.evidence.cluster import Kind, Side, Status, Target
 
-SCHEMA = "selfheal.bundle/v1"
+SCHEMA: Literal["selfheal.bundle/v1"] = "selfheal.bundle/v1"
 
 
 class Cut(BaseModel):

@@ -30,16 +30,17 @@ class ManifestSource(BaseModel):
     canary: str
 
 
-def version_of(
-    pod_hash: str, replica_sets: Iterable[Mapping[str, Any]], rollout: Mapping[str, Any] | None
-) -> Version:
+def version_of(pod_hash: str, replica_sets: Iterable[Mapping[str, Any]], rollout: Mapping[str, Any] | None) -> Version:
     """One side, from its ReplicaSet's annotations; `rollout` (the canary side only) fills what that lacks."""
     replica_set = next((one for one in replica_sets if label(one) == pod_hash), None)
     images: tuple[str, ...] = ()
     if replica_set is not None:
         containers = _dig(replica_set, "spec", "template", "spec").get("containers") or []
         images = tuple(str(container.get("image")) for container in containers)
-    for thing, found_by in ((replica_set, "annotations of the ReplicaSet"), (rollout, "annotations of the Rollout")):
+    for thing, found_by in (
+        (replica_set, "annotations of the ReplicaSet"),
+        (rollout, "annotations of the Rollout"),
+    ):
         annotations = _dig(thing or {}, "metadata", "annotations")
         if annotations.get(REPO):
             return Version(

@@ -104,7 +104,12 @@ def _manifest(
 
 def _gap(answer: Answer, path: str) -> Item:
     return Item(
-        id=answer.id, kind=answer.kind, side=answer.side, path=path, status=answer.status, reason=answer.reason
+        id=answer.id,
+        kind=answer.kind,
+        side=answer.side,
+        path=path,
+        status=answer.status,
+        reason=answer.reason,
     )
 
 

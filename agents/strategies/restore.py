@@ -1,6 +1,6 @@
 """Give a manifest value back what the stable version had, and leave the rest of the canary's changes alone."""
 
-import unidiff
+from unidiff.patch import Hunk
 
 from agents.diagnosis import Location
 from agents.strategies.reversal import NotReversible, parse, replace_lines
@@ -26,18 +26,18 @@ def restore(difference: str, location: Location, text: str | None) -> list[Candi
     return [((edit,), f"Gives {location.file} back what the stable version had in this place.")]
 
 
-def _new_place(hunk: unidiff.Hunk) -> tuple[int, int]:
+def _new_place(hunk: Hunk) -> tuple[int, int]:
     """First line and number of lines on the new side; git names the line before where there are none."""
     if hunk.target_length == 0:
         return hunk.target_start + 1, 0
     return hunk.target_start, hunk.target_length
 
 
-def _old_lines(hunk: unidiff.Hunk) -> list[str]:
+def _old_lines(hunk: Hunk) -> list[str]:
     return [line.value for line in hunk if line.is_removed]
 
 
-def _distance(hunk: unidiff.Hunk, line: int | None) -> int:
+def _distance(hunk: Hunk, line: int | None) -> int:
     if line is None:
         return 0
     first, count = _new_place(hunk)

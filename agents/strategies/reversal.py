@@ -6,8 +6,8 @@ have changed does not, and says so by yielding no edit.
 
 from collections.abc import Mapping, Sequence
 
-import unidiff
 from unidiff.constants import LINE_TYPE_ADDED, LINE_TYPE_CONTEXT, LINE_TYPE_NO_NEWLINE, LINE_TYPE_REMOVED
+from unidiff.patch import Hunk, PatchedFile, PatchSet
 
 from agents.patch import Edit, count_overlapping
 
@@ -15,11 +15,11 @@ Files = Mapping[str, str | None]
 """Path -> present text, None for a file that does not exist."""
 
 
-class NotReversible(Exception):  # noqa: N818 - a finding about a diff, not a failure of ours
+class NotReversible(Exception):
     """A part of the diff cannot be turned around on the files as they are now."""
 
 
-def reverse_hunk(path: str, hunk: unidiff.Hunk, text: str | None) -> Edit:
+def reverse_hunk(path: str, hunk: Hunk, text: str | None) -> Edit:
     """The edit that undoes one hunk in `text`, with as much context as still matches exactly once."""
     if text is None:
         raise NotReversible(f"{path} does not exist any more")
@@ -32,7 +32,7 @@ def reverse_hunk(path: str, hunk: unidiff.Hunk, text: str | None) -> Edit:
     raise NotReversible(f"later changes to {path} overlap this one")
 
 
-def reverse_file(changed: unidiff.PatchedFile, files: Files) -> list[Edit]:
+def reverse_file(changed: PatchedFile, files: Files) -> list[Edit]:
     """The edits that undo all of one file's part of a diff; renames, modes and binary files are not undone."""
     if changed.is_binary_file or changed.is_rename:
         raise NotReversible(f"{changed.path} was renamed or is not text")
@@ -73,12 +73,12 @@ def replace_lines(path: str, text: str, first: int, count: int, replacement: Seq
     raise NotReversible(f"{path} is empty")
 
 
-def parse(diff: str) -> list[unidiff.PatchedFile]:
+def parse(diff: str) -> list[PatchedFile]:
     """The files of a unified diff."""
-    return list(unidiff.PatchSet(diff))
+    return list(PatchSet(diff))
 
 
-def _sides(hunk: unidiff.Hunk) -> tuple[list[str], list[str], int, int]:
+def _sides(hunk: Hunk) -> tuple[list[str], list[str], int, int]:
     """A hunk's old lines, its new lines, and how many context lines open and close it."""
     before: list[str] = []
     after: list[str] = []

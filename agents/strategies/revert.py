@@ -4,7 +4,7 @@ Smallest first, because every line that is not touched is a line nobody has to r
 decides whether the small one was enough.
 """
 
-import unidiff
+from unidiff.patch import Hunk, PatchedFile
 
 from agents.changes import Commit
 from agents.diagnosis import Location
@@ -35,7 +35,7 @@ def revert(culprit: Commit, location: Location, touched: frozenset[int], files: 
     return _distinct(candidates)
 
 
-def _try_hunk(file: unidiff.PatchedFile, hunk: unidiff.Hunk, files: Files, name: str) -> list[Candidate]:
+def _try_hunk(file: PatchedFile, hunk: Hunk, files: Files, name: str) -> list[Candidate]:
     try:
         edit = reverse_hunk(file.path, hunk, files.get(file.path))
     except NotReversible:
@@ -43,7 +43,7 @@ def _try_hunk(file: unidiff.PatchedFile, hunk: unidiff.Hunk, files: Files, name:
     return [((edit,), f"Takes back the one place in {file.path} where {name} changed what failed.")]
 
 
-def _try_files(changed: list[unidiff.PatchedFile], files: Files, why: str) -> list[Candidate]:
+def _try_files(changed: list[PatchedFile], files: Files, why: str) -> list[Candidate]:
     try:
         edits = tuple(edit for file in changed for edit in reverse_file(file, files))
     except NotReversible:
@@ -51,7 +51,7 @@ def _try_files(changed: list[unidiff.PatchedFile], files: Files, why: str) -> li
     return [(edits, why)] if edits else []
 
 
-def _distance(hunk: unidiff.Hunk, lines: frozenset[int]) -> int:
+def _distance(hunk: Hunk, lines: frozenset[int]) -> int:
     first, last = hunk.target_start, hunk.target_start + hunk.target_length
     return min((max(first - line, line - last, 0) for line in lines), default=0)
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from agents.evidence import Bundle
 from agents.evidence.origin import label
@@ -49,14 +50,11 @@ def container_environment(
             stand_ins.append(f"all of Secret {_mapping(source['secretRef']).get('name')}: not read, left out")
     for entry in _list(chosen.get("env")):
         name = str(entry.get("name"))
-        value = _value(entry, config_maps)
-        if value is None:
-            value = STAND_IN
+        known = _value(entry, config_maps)
+        if known is None:
             stand_ins.append(f"{name}: its value is not in the manifests")
-        variables[name] = value
-    return Environment(
-        variables=variables, files=_files(spec, chosen, config_maps), stand_ins=tuple(stand_ins)
-    )
+        variables[name] = STAND_IN if known is None else known
+    return Environment(variables=variables, files=_files(spec, chosen, config_maps), stand_ins=tuple(stand_ins))
 
 
 def deployed_environment(bundle: Bundle, container: str | None) -> Environment:

@@ -119,4 +119,3 @@ def _failed(line: str) -> bool:
 def _container(item: str) -> str | None:
     parts = item.split("/")
     return parts[3].removesuffix(".previous") if len(parts) == 4 else None
-

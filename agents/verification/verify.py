@@ -10,7 +10,8 @@ from typing import Literal
 import tree_sitter
 import tree_sitter_python
 from pydantic import BaseModel, ConfigDict
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from agents.frames import Signature, find_traces
 from agents.patch import Patch
@@ -155,7 +156,12 @@ class _Run:
     """What both sides share."""
 
     def __init__(
-        self, reproduction: Reproduction, program: Program, commands: Commands, sandbox: Sandbox, workspace: Workspace
+        self,
+        reproduction: Reproduction,
+        program: Program,
+        commands: Commands,
+        sandbox: Sandbox,
+        workspace: Workspace,
     ) -> None:
         self._reproduction = reproduction
         self._program = program
@@ -206,7 +212,8 @@ class _Run:
             command += "  <-  " + ", ".join(dict.fromkeys(f"{r.method} {r.path}" for r in asked))
         if served.status != "ok":
             return _Side(
-                check=Check(result="not_run", command=command, reason=served.reason or served.status), tests=tests
+                check=Check(result="not_run", command=command, reason=served.reason or served.status),
+                tests=tests,
             )
         seen = self._reproduction.signature is not None and shows(self._reproduction.signature, served.output)
         wrong = tuple(
@@ -237,7 +244,10 @@ def _judge_replay(served: Served, *, seen: bool, wrong: bool) -> tuple[Result, s
     if not served.listened:
         return "not_run", f"the program did not start here (exit code {served.exit_code})"
     if wrong:
-        return "not_run", f"the request fails, but not as in the canary; answers: {_statuses(served.responses)}"
+        return (
+            "not_run",
+            f"the request fails, but not as in the canary; answers: {_statuses(served.responses)}",
+        )
     return "passed", f"answers: {_statuses(served.responses)}"
 
 

@@ -85,9 +85,7 @@ class LocalForge:
         folder = self._beside(url, kind)
         with _locked(folder):
             records = _records(folder)
-            if about and any(
-                record["state"] == "open" and record["head"] == about["head"] for record in records
-            ):
+            if about and any(record["state"] == "open" and record["head"] == about["head"] for record in records):
                 raise Conflict(f"a pull request for {about['head']} is open already")
             number = 1 + max((record["number"] for record in records), default=0)
             record: dict[str, Any] = {
@@ -109,8 +107,11 @@ class LocalForge:
         # A fixed date makes the commit the same however often it is written: a repeat finds its own sha.
         extra = {
             "GIT_INDEX_FILE": str(scratch),
-            **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
-               for key, value in (("NAME", WHO), ("EMAIL", MAIL), ("DATE", when))},
+            **{
+                f"GIT_{role}_{key}": value
+                for role in ("AUTHOR", "COMMITTER")
+                for key, value in (("NAME", WHO), ("EMAIL", MAIL), ("DATE", when))
+            },
         }
         try:
             _git(repository, "read-tree", parent, extra=extra)
@@ -168,7 +169,12 @@ def _git(repository: Path, *argv: str, stdin: bytes = b"", extra: dict[str, str]
     guard = ("-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never", "-c", "safe.directory=*")
     try:
         done = subprocess.run(  # noqa: S603 - argv, no shell
-            ["git", *guard, *argv], input=stdin, capture_output=True, env=env, timeout=GIT_SECONDS, check=False  # noqa: S607
+            ["git", *guard, *argv],  # noqa: S607 - the PATH is ours
+            input=stdin,
+            capture_output=True,
+            env=env,
+            timeout=GIT_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise Transient(f"git {argv[0]} took more than {GIT_SECONDS} s") from error
@@ -195,7 +201,10 @@ def _record(raw: dict[str, Any]) -> Record:
 def _write(folder: Path, record: dict[str, Any]) -> None:
     """The page first: a record whose page is missing would be worse than a page without a record."""
     page = f"# {record['title']}\n\n{record['body']}"
-    for name, text in ((f"{record['number']}.md", page), (f"{record['number']}.json", json.dumps(record, indent=2))):
+    for name, text in (
+        (f"{record['number']}.md", page),
+        (f"{record['number']}.json", json.dumps(record, indent=2)),
+    ):
         new = folder / f".{name}.new"
         new.write_text(text, encoding="utf-8")
         new.replace(folder / name)

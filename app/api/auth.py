@@ -34,7 +34,11 @@ class Doorkeeper:
             return DEV_CLUSTER
         found = _match(self._webhook, _presented(request))
         if found is None:
-            raise refuse(HTTPStatus.UNAUTHORIZED, "a webhook token is needed: bearer, or basic with it as password", CHALLENGE)
+            raise refuse(
+                HTTPStatus.UNAUTHORIZED,
+                "a webhook token is needed: bearer, or basic with it as password",
+                CHALLENGE,
+            )
         return found.cluster
 
     def actor(self, request: Request, scope: Scope) -> str:

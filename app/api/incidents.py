@@ -67,7 +67,12 @@ def router(wiring: Wiring) -> APIRouter:
     ) -> dict[str, Any]:
         """Incidents, newest first."""
         wiring.doorkeeper.actor(request, "read")
-        given = {"state": state.value if state else None, "namespace": namespace, "rollout": rollout, "cluster": cluster}
+        given = {
+            "state": state.value if state else None,
+            "namespace": namespace,
+            "rollout": rollout,
+            "cluster": cluster,
+        }
         filters = {name: value for name, value in given.items() if value is not None}
         page = await views.list_incidents(wiring.db, filters, limit + 1, _cursor(after))
         more = len(page) > limit

@@ -53,7 +53,9 @@ def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool) -> li
             documents.append(document)
             if as_json:
                 sys.stdout.write(json.dumps(document) + "\n")
-    screen.heading(f"{len(documents)} scenario(s), {time.monotonic() - began:.1f} s in all; everything is kept in {workdir}")
+    screen.heading(
+        f"{len(documents)} scenario(s), {time.monotonic() - began:.1f} s in all; everything is kept in {workdir}"
+    )
     return documents
 
 

@@ -55,7 +55,7 @@ def show(number, current):
     return {"product": PRODUCTS[number], "feed": current["feed"]}
 '''
 
-TESTS = '''import os
+TESTS = """import os
 import unittest
 
 from catalog.$module import load
@@ -69,7 +69,7 @@ class CatalogTest(unittest.TestCase):
 
     def test_a_product_is_shown(self):
         self.assertEqual(show("10", {"feed": "f"})["product"], "kettle")
-'''
+"""
 
 FIRST_ROUTES = '''"""What the service answers."""
 
@@ -86,11 +86,19 @@ def scenario(names: Names = NAMES) -> Scenario:
     config = {"PAGE_SIZE": "20", names.key: "https://feed.acme.example/v2", "GREETING": "welcome"}
     after = {renamed if key == names.key else key: value for key, value in config.items()}
     changes = (
-        Change("Start the catalog service", DEE, files={**framework("catalog"), "catalog/routes.py": FIRST_ROUTES}),
+        Change(
+            "Start the catalog service",
+            DEE,
+            files={**framework("catalog"), "catalog/routes.py": FIRST_ROUTES},
+        ),
         Change("Read settings from the environment", DEE, files={f"catalog/{names.module}.py": fill(MODULE)}),
         Change("Show products", EMIL, files={"catalog/products.py": PRODUCTS, "catalog/routes.py": fill(ROUTES)}),
         Change("Test settings and products", EMIL, files={"tests/test_catalog.py": fill(TESTS)}),
-        Change("Add a README", DEE, files={"README.md": fill("# catalog\n\n`GET $route/<number>` shows a product.\n")}),
+        Change(
+            "Add a README",
+            DEE,
+            files={"README.md": fill("# catalog\n\n`GET $route/<number>` shows a product.\n")},
+        ),
         Change("Sell a tray", EMIL, replace=("catalog/products.py", '"12": "cup"', '"12": "cup", "13": "tray"')),
     )
     culprit = Change(

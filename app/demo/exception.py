@@ -67,7 +67,7 @@ def show(number):
     return {"order": number, **ORDERS[number]}
 '''
 
-TESTS = '''import unittest
+TESTS = """import unittest
 
 from shop.$module import rate_for, total
 
@@ -78,7 +78,7 @@ class PricesTest(unittest.TestCase):
 
     def test_a_basket_is_summed_with_tax(self):
         self.assertEqual(total([{"price": 10, "count": 2}], "europe"), 24.0)
-'''
+"""
 
 STRICT_OLD = '''    """The tax rate of a region, the default one where none is agreed."""
     return RATES.get(region, DEFAULT_RATE)
@@ -89,8 +89,8 @@ STRICT_NEW = '''    """The agreed tax rate of a region."""
         raise $exception(f"no tax rate is agreed for '{region}'")
     return rate
 '''
-CLASS_OLD = '''DEFAULT_RATE = 1.15
-'''
+CLASS_OLD = """DEFAULT_RATE = 1.15
+"""
 CLASS_NEW = '''DEFAULT_RATE = 1.15
 
 
@@ -108,16 +108,32 @@ def scenario(names: Names = NAMES) -> Scenario:
         Change("Start the shop service", ANA, files={**framework("shop"), "shop/routes.py": FIRST_ROUTES}),
         Change("Add prices per region", ANA, files={path: MODULE, f"tests/test_{names.module}.py": fill(TESTS)}),
         Change("Quote baskets and show orders", BO, files={"shop/orders.py": ORDERS, "shop/routes.py": fill(ROUTES)}),
-        Change("Add a README", CHEN, files={"README.md": fill("# shop\n\n`GET $route/<region>/<basket>` prices a basket.\n")}),
-        Change("Answer more connections at once", BO, replace=("shop/server.py", "request_queue_size = 64", "request_queue_size = 256")),
+        Change(
+            "Add a README",
+            CHEN,
+            files={"README.md": fill("# shop\n\n`GET $route/<region>/<basket>` prices a basket.\n")},
+        ),
+        Change(
+            "Answer more connections at once",
+            BO,
+            replace=("shop/server.py", "request_queue_size = 64", "request_queue_size = 256"),
+        ),
         Change("Charge only agreed tax rates", CHEN, files={path: strict}),
         Change(
             "Round totals half up as accounting does",
             ANA,
-            replace=(path, "return round(net * rate_for(region), 2)", "return int(net * rate_for(region) * 100 + 0.5) / 100"),
+            replace=(
+                path,
+                "return round(net * rate_for(region), 2)",
+                "return int(net * rate_for(region) * 100 + 0.5) / 100",
+            ),
         ),
-        Change("Show order dates the ISO way", BO, files={"shop/orders.py": ORDERS.replace("23.11.2026", "2026-11-23").replace("24.11.2026", "2026-11-24")}),
-    )  # fmt: skip
+        Change(
+            "Show order dates the ISO way",
+            BO,
+            files={"shop/orders.py": ORDERS.replace("23.11.2026", "2026-11-23").replace("24.11.2026", "2026-11-24")},
+        ),
+    )
     config = {"LOG_FORMAT": "plain"}
     regions = ("europe", "americas", "africa", "europe", "americas", names.key)
     return Scenario(
@@ -129,7 +145,7 @@ def scenario(names: Names = NAMES) -> Scenario:
         package="shop",
         stable_config=config,
         canary_config=config,
-        paths=tuple(f"{names.route}/{region}/{basket}" for region in regions for basket in "123") + ("/orders/7",),
+        paths=("/orders/7", *(f"{names.route}/{region}/{basket}" for region in regions for basket in "123")),
         trigger="on-rollout-aborted",
         images=("2.3.0", "2.4.0"),
     )

@@ -74,11 +74,15 @@ def deployment(
     bump = (f"{folder}/rollout.yaml", f"/{service}:{stable_tag}", f"/{service}:{canary_tag}")
     changes = (
         Change(f"Add {service}", PLATFORM, files={f"{folder}/rollout.yaml": rollout}),
-        Change(f"Expose {service}", PLATFORM, files={f"{folder}/service.yaml": SERVICE.format(service=service, namespace=namespace)}),
+        Change(
+            f"Expose {service}",
+            PLATFORM,
+            files={f"{folder}/service.yaml": SERVICE.format(service=service, namespace=namespace)},
+        ),
         Change(f"Configure {service}", OPS, files={f"{folder}/configmap.yaml": config_map(service, namespace, config)}),
         Change(f"{service} {stable_tag}", OPS, replace=(bump[0], f"/{service}:1.0.0", bump[1])),
         *later,
         Change(f"{service} {canary_tag}", OPS, replace=bump),
         Change(f"Give {service} more memory", PLATFORM, replace=(bump[0], "memory: 256Mi", "memory: 320Mi")),
-    )  # fmt: skip
+    )
     return History("acme/deploy-" + service, changes, stable=3, canary=len(changes) - 1)

@@ -71,7 +71,11 @@ def rollout(stage: Stage, *, after_abort: bool) -> dict[str, Any]:
         "kind": "Rollout",
         "metadata": _metadata(stage, scenario.service, {"rollout.argoproj.io/revision": "2", **_origin(stage, 1)})
         | {"uid": stage.uid, "generation": 2},
-        "spec": {"replicas": 3, "strategy": {"canary": {"steps": [{"setWeight": 30}]}}, "template": _template(stage, 1)},
+        "spec": {
+            "replicas": 3,
+            "strategy": {"canary": {"steps": [{"setWeight": 30}]}},
+            "template": _template(stage, 1),
+        },
         "status": status,
     }
 
@@ -116,13 +120,25 @@ def pod(stage: Stage, side: int, one: Pod) -> dict[str, Any]:
 def analysis_run(stage: Stage) -> dict[str, Any]:
     """The AnalysisRun that failed, with the success rate that the traffic really had."""
     value = f"{stage.success_rate:.3f}"
-    measurement = {"phase": "Failed", "value": value, "startedAt": stamp(stage.now), "finishedAt": stamp(stage.now)}
-    result = {"name": "success-rate", "phase": "Failed", "count": 2, "failed": 2, "measurements": [measurement] * 2}
+    measurement = {
+        "phase": "Failed",
+        "value": value,
+        "startedAt": stamp(stage.now),
+        "finishedAt": stamp(stage.now),
+    }
+    result = {
+        "name": "success-rate",
+        "phase": "Failed",
+        "count": 2,
+        "failed": 2,
+        "measurements": [measurement] * 2,
+    }
     name = f"{stage.scenario.service}-{stage.hashes[1]}-2-1"
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AnalysisRun",
-        "metadata": _metadata(stage, name, {"rollout.argoproj.io/revision": "2"}, 1) | {"creationTimestamp": stamp(stage.now)},
+        "metadata": _metadata(stage, name, {"rollout.argoproj.io/revision": "2"}, 1)
+        | {"creationTimestamp": stamp(stage.now)},
         "spec": {"metrics": [{"name": "success-rate", "successCondition": "result >= 0.95", "failureLimit": 1}]},
         "status": {"phase": "Failed", "message": _verdict(), "metricResults": [result]},
     }
@@ -131,18 +147,32 @@ def analysis_run(stage: Stage) -> dict[str, Any]:
 def config_map(stage: Stage) -> dict[str, Any]:
     """The ConfigMap as it is now."""
     name = f"{stage.scenario.service}-config"
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(stage, name, {}), "data": dict(stage.scenario.canary_config)}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(stage, name, {}),
+        "data": dict(stage.scenario.canary_config),
+    }
 
 
 def application(stage: Stage) -> dict[str, Any]:
     """The Argo CD Application, with what it deployed when."""
     history = stage.scenario.deploy
-    deployments = ((history.stable, stage.now - timedelta(days=2)), (history.canary, stage.now - timedelta(minutes=5)))
+    deployments = (
+        (history.stable, stage.now - timedelta(days=2)),
+        (history.canary, stage.now - timedelta(minutes=5)),
+    )
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
         "metadata": {"name": stage.scenario.service, "namespace": "argocd"},
-        "spec": {"source": {"repoURL": stage.deploy.url, "path": f"apps/{stage.scenario.service}", "targetRevision": "main"}},
+        "spec": {
+            "source": {
+                "repoURL": stage.deploy.url,
+                "path": f"apps/{stage.scenario.service}",
+                "targetRevision": "main",
+            }
+        },
         "status": {
             "history": [
                 {"id": number, "revision": stage.deploy.shas[commit], "deployedAt": stamp(moment)}

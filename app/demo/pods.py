@@ -59,15 +59,7 @@ async def _run_pod(
 ) -> tuple[Pod, int, int]:
     port = _free_port()
     pod = Pod(name, datetime.now(UTC))  # noqa: TID251 - the demo's processes run on the wall clock
-    process = subprocess.Popen(  # noqa: S603 - the demo's own service
-        [sys.executable, "-m", package, "--port", str(port)],
-        cwd=tree,
-        env={"PATH": os.defpath, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **config},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = _start(tree, package, config, port)
     reader = threading.Thread(target=_keep_lines, args=(process, pod))
     reader.start()
     good = 0
@@ -84,6 +76,18 @@ async def _run_pod(
         process.wait(timeout=START_SECONDS)
         reader.join(timeout=START_SECONDS)
     return pod, good, len(wanted) if listens else 0
+
+
+def _start(tree: Path, package: str, config: Mapping[str, str], port: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 - the demo's own service
+        [sys.executable, "-m", package, "--port", str(port)],
+        cwd=tree,
+        env={"PATH": os.defpath, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **config},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 async def _ask_all(port: int, paths: Sequence[str]) -> int:

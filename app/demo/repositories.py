@@ -30,9 +30,7 @@ def build(history: History, forge: Path, until: datetime) -> Built:
     with tempfile.TemporaryDirectory(prefix="selfheal-demo-") as folder:
         tree = Path(folder)
         _git(tree, "init", "--quiet", "--initial-branch=main")
-        shas = tuple(
-            _commit(tree, change, moment) for change, moment in zip(history.changes, moments, strict=True)
-        )
+        shas = tuple(_commit(tree, change, moment) for change, moment in zip(history.changes, moments, strict=True))
         _git(tree, "clone", "--quiet", "--bare", str(tree), str(bare))
     return Built(url=bare.resolve().as_uri(), folder=bare, shas=shas, moments=moments)
 
@@ -80,6 +78,11 @@ def _git(tree: Path, *argv: str, extra: dict[str, str] | None = None) -> str:
         **(extra or {}),
     }
     done = subprocess.run(  # noqa: S603 - argv of our own
-        ["git", *argv], cwd=tree, env=env, capture_output=True, text=True, check=True  # noqa: S607
+        ["git", *argv],  # noqa: S607 - the PATH is ours
+        cwd=tree,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout

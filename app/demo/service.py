@@ -102,7 +102,7 @@ def started(workdir: Path) -> Iterator[Service]:
     }
     log = workdir / "service.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - this very program
+        process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve"], env=env, stdout=output, stderr=output, cwd=_root()
         )
         try:

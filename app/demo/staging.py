@@ -21,9 +21,7 @@ async def stage_scenario(scenario: Scenario, workdir: Path, now: datetime) -> St
     """Run the scenario up to the moment where Argo Rollouts notifies."""
     forge = workdir / "forge"
     source, deploy = build(scenario.source, forge, now), build(scenario.deploy, forge, now)
-    hashes = tuple(
-        hashlib.sha256(f"{scenario.service} {tag}".encode()).hexdigest()[:10] for tag in scenario.images
-    )
+    hashes = tuple(hashlib.sha256(f"{scenario.service} {tag}".encode()).hexdigest()[:10] for tag in scenario.images)
     runs = []
     for side, commit, config, pods in (
         (0, scenario.source.stable, scenario.stable_config, 2),

@@ -37,9 +37,7 @@ class Names:
     exception: str
 
     def fill(self, text: str) -> str:
-        return Template(text).substitute(
-            route=self.route, module=self.module, key=self.key, exception=self.exception
-        )
+        return Template(text).substitute(route=self.route, module=self.module, key=self.key, exception=self.exception)
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,7 @@ async def save(db: Database, attempt: str, bundle: Bundle) -> None:
 
 async def load(db: Database, attempt: str) -> Bundle | None:
     async with db.read() as connection:
-        manifest = (
-            await connection.execute(select(bundles.c.manifest).where(bundles.c.attempt == attempt))
-        ).scalar()
+        manifest = (await connection.execute(select(bundles.c.manifest).where(bundles.c.attempt == attempt))).scalar()
         if manifest is None:
             return None
         rows = (await connection.execute(select(bundle_items).where(bundle_items.c.attempt == attempt))).all()

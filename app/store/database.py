@@ -13,8 +13,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -26,7 +27,9 @@ class Database:
     """Reads and writes on one database, by its SQLAlchemy URL without a driver (`sqlite:///...`, `postgresql://...`)."""
 
     def __init__(self, url: str) -> None:
-        self._engine: AsyncEngine = create_async_engine(_with_driver(url, sync=False), pool_pre_ping=not _is_sqlite(url))
+        self._engine: AsyncEngine = create_async_engine(
+            _with_driver(url, sync=False), pool_pre_ping=not _is_sqlite(url)
+        )
         self._reader = self._engine
         if _is_sqlite(url):
             _prepare_sqlite(self._engine)
@@ -43,6 +46,15 @@ class Database:
         """One write transaction: committed at the end, rolled back on an exception."""
         async with self._engine.begin() as connection:
             yield connection
+
+    async def takes_writes(self) -> bool:
+        """Whether a write transaction on the inbox can be had now."""
+        try:
+            async with self.write() as connection:
+                await connection.execute(text("SELECT 1 FROM inbox LIMIT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -80,7 +92,12 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def _configure(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # BEGIN is ours to say
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+            "foreign_keys=ON",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

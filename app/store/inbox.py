@@ -56,9 +56,7 @@ async def put(
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(inbox).values(values)
         await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[inbox.c.id], set_={"deliveries": inbox.c.deliveries + 1}
-            )
+            statement.on_conflict_do_update(index_elements=[inbox.c.id], set_={"deliveries": inbox.c.deliveries + 1})
         )
 
 

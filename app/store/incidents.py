@@ -11,7 +11,7 @@ from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agents.incident import IN_PROGRESS, NEXT, Attempt, Incident, State, attempt_id
+from agents.incident import IN_PROGRESS, NEXT, Attempt, Incident, State
 from app.notification import Sighting
 from app.store.database import Database
 from app.store.tables import attempts, bundles, inbox, incidents, timeline
@@ -28,7 +28,7 @@ class Admission(BaseModel):
     opened: bool
 
 
-class IllegalTransition(Exception):  # noqa: N818 - named for what was refused
+class IllegalTransition(Exception):
     """An attempt cannot go from the state it is in to the one asked for."""
 
 
@@ -52,9 +52,7 @@ async def admit(db: Database, row: str, sighting: Sighting, now: datetime) -> Ad
             opened = False
             attempt = _attempt(last, sighting.incident)
             if last.aborted_at is None and abort is not None and all(abort > earlier for earlier in known):
-                await connection.execute(
-                    update(attempts).where(attempts.c.id == last.id).values(aborted_at=abort)
-                )
+                await connection.execute(update(attempts).where(attempts.c.id == last.id).values(aborted_at=abort))
                 attempt = attempt.model_copy(update={"aborted_at": abort})
         await connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
     return Admission(attempt=attempt, opened=opened)
@@ -83,9 +81,7 @@ async def _lock(
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = incident.model_dump() | {"key": incident.key, "created_at": now}
     await connection.execute(dialect.insert(incidents).values(values).on_conflict_do_nothing())
-    await connection.execute(
-        select(incidents.c.key).where(incidents.c.key == incident.key).with_for_update()
-    )
+    await connection.execute(select(incidents.c.key).where(incidents.c.key == incident.key).with_for_update())
     query = select(attempts).where(attempts.c.incident == incident.key).order_by(attempts.c.number)
     rows = (await connection.execute(query)).all()
     return (rows[-1] if rows else None), [row.aborted_at for row in rows]
@@ -220,9 +216,7 @@ async def count(db: Database) -> int:
         return int((await connection.execute(select(func.count()).select_from(incidents))).scalar_one())
 
 
-async def _note(
-    connection: AsyncConnection, attempt: str, state: State, detail: str | None, now: datetime
-) -> None:
+async def _note(connection: AsyncConnection, attempt: str, state: State, detail: str | None, now: datetime) -> None:
     await connection.execute(insert(timeline).values(attempt=attempt, at=now, state=state.value, detail=detail))
 
 

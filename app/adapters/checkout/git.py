@@ -25,9 +25,7 @@ GUARDS = (
 )
 
 
-async def run_git(
-    git_dir: Path | None, *argv: str, allow_file: bool = False, stdin: bytes | None = None
-) -> bytes:
+async def run_git(git_dir: Path | None, *argv: str, allow_file: bool = False, stdin: bytes | None = None) -> bytes:
     """The standard output of a git command. `Denied` with git's words when it refuses, `Transient` on a time-out."""
     guards = [*GUARDS, *(("protocol.file.allow=always",) if allow_file else ())]
     command = ["git", *(word for guard in guards for word in ("-c", guard)), *argv]

@@ -10,7 +10,14 @@ from app.adapters.checkout.git import full_sha, run_git
 MOST_COMMITS = 500
 MOST_DIFF_BYTES = 16 * 1024 * 1024
 MOST_FILE_BYTES = 1024 * 1024
-DIFF = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=histogram")
+DIFF = (
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--diff-algorithm=histogram",
+)
 FIELDS = "%H%x00%P%x00%an%x00%cI%x00%s"
 REGULAR = {"100644", "100755"}
 
@@ -43,10 +50,9 @@ class GitRepository:
         return full_sha(out.decode().strip())
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
-        out = await self._git(
-            "log", "--topo-order", f"--max-count={MOST_COMMITS}", f"--format=%x01{FIELDS}%x00", "-p", "--diff-merges=first-parent", "-M",
-            *DIFF, "--end-of-options", f"{full_sha(old)}..{full_sha(new)}",
-        )  # fmt: skip
+        form = (f"--max-count={MOST_COMMITS}", f"--format=%x01{FIELDS}%x00", "--diff-merges=first-parent", "-p", "-M")
+        span = f"{full_sha(old)}..{full_sha(new)}"
+        out = await self._git("log", "--topo-order", *form, *DIFF, "--end-of-options", span)
         if len(out) > MOST_DIFF_BYTES:
             raise Denied(f"the changes between the two versions are larger than {MOST_DIFF_BYTES} bytes")
         commits = []

@@ -42,9 +42,7 @@ class Trees:
     async def clear(self, tree: str) -> None:
         await asyncio.to_thread(shutil.rmtree, tree, ignore_errors=True)
 
-    def _write(
-        self, entries: list[tuple[str, str, str, int]], blobs: bytes, files: Mapping[str, str | None]
-    ) -> str:
+    def _write(self, entries: list[tuple[str, str, str, int]], blobs: bytes, files: Mapping[str, str | None]) -> str:
         self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
         tree = Path(tempfile.mkdtemp(prefix="tree-", dir=self._root))
         at = 0

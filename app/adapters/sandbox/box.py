@@ -133,9 +133,7 @@ class Box:
     ) -> "_Done":
         inside = INSIDE if self._mode == "bubblewrap" else tree
         environment = _bare_environment() | {"PWD": inside} | dict(env)
-        command = (
-            [*_bubblewrap(tree, mounts, environment), *argv] if self._mode == "bubblewrap" else list(argv)
-        )
+        command = [*_bubblewrap(tree, mounts, environment), *argv] if self._mode == "bubblewrap" else list(argv)
         limits = {
             "uid": self._limits.uid if self._mode == "bubblewrap" else None,
             "memory": self._limits.memory_mb * 1024 * 1024,
@@ -198,7 +196,15 @@ async def _finish(process: asyncio.subprocess.Process, stdin: bytes, seconds: fl
 
 
 def _bubblewrap(tree: str, mounts: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
-    command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    command = [
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--clearenv",
+    ]
     for folder in SYSTEM:
         path = Path(folder)
         if path.is_symlink():
@@ -270,7 +276,8 @@ def _read_report(raw: bytes) -> Served:
             output=_clean(str(report["output"]).encode()),
         )
     except (ValueError, KeyError, TypeError):
-        return Served(status="failed", reason=_first_line(raw) or "the sandbox gave no report")
+        last = _clean(raw).strip().rpartition("\n")[2][:200]
+        return Served(status="failed", reason=f"the sandbox gave no report: {last or 'it printed nothing'}")
 
 
 def _clean(raw: bytes) -> str:

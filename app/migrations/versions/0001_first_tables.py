@@ -57,9 +57,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_incidents"),
     )
     op.create_index("ix_incidents_created_at", "incidents", ["created_at"])
-    op.create_index(
-        "ix_incidents_cluster_namespace_rollout", "incidents", ["cluster", "namespace", "rollout"]
-    )
+    op.create_index("ix_incidents_cluster_namespace_rollout", "incidents", ["cluster", "namespace", "rollout"])
     _create_attempts()
     _create_bundles()
 
