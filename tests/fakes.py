@@ -1,0 +1,401 @@
+"""One fake per port: the same behaviour as the real adapter (tests/contract holds both to it), in memory.
+
+A fake has state and rules, never expectations. The last lines tie each to its port, so mypy refuses the suite
+when one drifts.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agents.changes import Commit, FileText, Repositories, Repository
+from agents.errors import Conflict, Denied
+from agents.evidence import Bundle, Cluster, Kind, LogSource, LogText, Objects, Target
+from agents.graph import Journal
+from agents.incident import State
+from agents.outcome import Outcome, final_state
+from agents.patch import FileChange
+from agents.pull_request import MARKER, Forge, Head, Record, Text
+from agents.verification import Completed, Request, Sandbox, Served, Workspace
+from app.intake import Queue
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+Files = Mapping[str, str]
+
+
+class FakeClock:
+    """Starts at noon and moves only when told to."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.moment = start
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def advance(self, **amount: float) -> None:
+        self.moment += timedelta(**amount)
+
+
+class FakeCluster:
+    """`Cluster` with the objects and logs it is given; `answers` and `log_answers` put a failure in a kind's place."""
+
+    def __init__(
+        self,
+        objects: Mapping[Kind, Sequence[dict[str, Any]]] | None = None,
+        logs: Mapping[str, str] | None = None,
+        answers: Mapping[Kind, Objects] | None = None,
+        log_answers: Mapping[str, LogText] | None = None,
+    ) -> None:
+        self._objects = dict(objects or {})
+        self._logs = dict(logs or {})
+        self._answers = dict(answers or {})
+        self._log_answers = dict(log_answers or {})
+        self.asked: list[str] = []
+
+    async def find(self, cluster: str, namespace: str, rollout: str) -> Objects:
+        del cluster
+        for thing in self._objects.get("rollout", ()):
+            metadata = thing["metadata"]
+            if (metadata.get("namespace"), metadata["name"]) == (namespace, rollout):
+                return Objects(status="ok", objects=(thing,))
+        return Objects(status="gone", reason=f"there is no rollout {namespace}/{rollout}")
+
+    async def objects(self, target: Target, kind: Kind) -> Objects:
+        del target
+        self.asked.append(kind)
+        if kind in self._answers:
+            return self._answers[kind]
+        found = tuple(self._objects.get(kind, ()))
+        return Objects(status="ok" if found else "empty", objects=found)
+
+    async def log(self, target: Target, source: LogSource) -> LogText:
+        del target
+        self.asked.append(source.item_id)
+        if source.item_id in self._log_answers:
+            return self._log_answers[source.item_id]
+        text = self._logs.get(source.item_id)
+        if text is None:
+            return LogText(status="gone", reason="the log is not kept")
+        return LogText(status="ok" if text else "empty", text=text)
+
+
+@dataclass(frozen=True)
+class FakeCommit:
+    """A commit to be: its subject and the whole tree after it."""
+
+    subject: str
+    files: Files
+
+
+class FakeRepository:
+    """`Repository` with a straight history. `shas` names the commits, oldest first; `main` is the last one."""
+
+    def __init__(self, *history: FakeCommit) -> None:
+        self._history = history
+        self.shas = tuple(
+            hashlib.sha1(f"{at} {commit.subject}".encode(), usedforsecurity=False).hexdigest()
+            for at, commit in enumerate(history)
+        )
+        self.branches = {"main": self.shas[-1]} if self.shas else {}
+
+    async def resolve(self, revision: str) -> str:
+        sha = self.branches.get(revision, revision)
+        if sha == "HEAD" and self.shas:
+            return self.shas[-1]
+        found = [one for one in self.shas if one.startswith(sha)] if len(sha) >= 7 else []
+        if len(found) != 1:
+            raise Denied(f"the revision {revision} is not in the repository")
+        return found[0]
+
+    async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
+        first, last = self.shas.index(old), self.shas.index(new)
+        return tuple(self._commit(at) for at in range(last, first, -1))
+
+    async def compare(self, old: str, new: str, path: str = "") -> str:
+        before, after = self._tree(old), self._tree(new)
+        prefix = f"{path.rstrip('/')}/" if path else ""
+        keep = [name for name in {*before, *after} if name == path or name.startswith(prefix)]
+        return diff_trees(
+            {name: before[name] for name in keep if name in before},
+            {name: after[name] for name in keep if name in after},
+            context=0,
+        )
+
+    async def files(self, commit: str) -> tuple[str, ...]:
+        return tuple(sorted(self._tree(commit)))
+
+    async def read(self, commit: str, path: str) -> FileText:
+        text = self._tree(commit).get(path)
+        if text is None:
+            return FileText(status="gone", reason=f"{path} is not in the commit")
+        if "\0" in text:
+            return FileText(status="denied", reason=f"{path} is not text")
+        return FileText(status="ok", text=text)
+
+    def _tree(self, sha: str) -> Files:
+        if sha not in self.shas:
+            raise Denied(f"{sha} is not in the repository")
+        return self._history[self.shas.index(sha)].files
+
+    def _commit(self, at: int) -> Commit:
+        before = self._history[at - 1].files if at else {}
+        return Commit(
+            sha=self.shas[at],
+            parents=(self.shas[at - 1],) if at else (),
+            author="Ana Ruiz",
+            at=START + timedelta(hours=at),
+            subject=self._history[at].subject,
+            diff=diff_trees(before, self._history[at].files, context=3),
+        )
+
+
+def diff_trees(before: Files, after: Files, context: int) -> str:
+    """The unified diff of two trees, as git writes it."""
+    parts: list[str] = []
+    for path in sorted({*before, *after}):
+        old, new = before.get(path), after.get(path)
+        if old == new:
+            continue
+        parts.append(f"diff --git a/{path} b/{path}\n")
+        if old is None:
+            parts.append("new file mode 100644\n")
+        if new is None:
+            parts.append("deleted file mode 100644\n")
+        names = ("/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}")
+        lines = difflib.unified_diff(
+            (old or "").splitlines(keepends=True), (new or "").splitlines(keepends=True), *names, n=context
+        )
+        parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
+    return "".join(parts)
+
+
+class FakeRepositories:
+    """`Repositories` by URL; a URL that is not there is denied."""
+
+    def __init__(self, repositories: Mapping[str, Repository]) -> None:
+        self._repositories = dict(repositories)
+
+    async def open(self, url: str) -> Repository:
+        if url not in self._repositories:
+            raise Denied(f"{url} cannot be read")
+        return self._repositories[url]
+
+
+@dataclass
+class _Pull:
+    record: Record
+    head: str
+
+
+class FakeForge:
+    """`Forge` with one repository a URL, as strict as a real one; counts what was created."""
+
+    def __init__(self, branches: Mapping[str, Mapping[str, str]], default: str = "main") -> None:
+        self._default = default
+        self.branches: dict[str, dict[str, str]] = {url: dict(heads) for url, heads in branches.items()}
+        self.messages: dict[str, str] = {}
+        self.commits: dict[str, tuple[str, tuple[FileChange, ...]]] = {}
+        self._pulls: dict[str, list[_Pull]] = {url: [] for url in branches}
+        self._issues: dict[str, list[Record]] = {url: [] for url in branches}
+        self.created: list[str] = []
+
+    def pull_requests(self, url: str) -> tuple[Record, ...]:
+        return tuple(pull.record for pull in self._pulls[url])
+
+    def issues(self, url: str) -> tuple[Record, ...]:
+        return tuple(self._issues[url])
+
+    def edit(self, url: str, number: int, **changes: Any) -> None:
+        """What a person does to a pull request."""
+        for pull in self._pulls[url]:
+            if pull.record.number == number:
+                pull.record = pull.record.model_copy(update=changes)
+
+    async def default_branch(self, url: str) -> str:
+        self._heads(url)
+        return self._default
+
+    async def head(self, url: str, branch: str) -> Head | None:
+        sha = self._heads(url).get(branch)
+        return None if sha is None else Head(sha=sha, message=self.messages.get(sha, ""))
+
+    async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
+        self._heads(url)
+        content = "".join(change.model_dump_json() for change in changes)
+        sha = hashlib.sha1(f"{url} {parent} {content} {message}".encode(), usedforsecurity=False).hexdigest()
+        self.commits[sha] = (parent, changes)
+        self.messages[sha] = message
+        return sha
+
+    async def point(self, url: str, branch: str, sha: str, expected: str | None) -> None:
+        heads = self._heads(url)
+        if heads.get(branch) != expected:
+            raise Conflict(f"the branch {branch} is not at {expected or 'nothing'} any more")
+        heads[branch] = sha
+
+    async def find_pull_request(self, url: str, branch: str) -> Record | None:
+        self._heads(url)
+        mine = [pull.record for pull in self._pulls[url] if pull.head == branch]
+        return max(mine, key=lambda record: (record.state == "open", record.number), default=None)
+
+    async def create_pull_request(self, url: str, branch: str, base: str, text: Text) -> Record:
+        if branch not in self._heads(url):
+            raise Denied(f"there is no branch {branch} to propose")
+        if any(pull.head == branch and pull.record.state == "open" for pull in self._pulls[url]):
+            raise Conflict(f"a pull request for {branch} is open already")
+        record = self._record(url, len(self._pulls[url]) + 1, "pulls", text)
+        self._pulls[url].append(_Pull(record, branch))
+        self.created.append(f"pull request {branch} -> {base}")
+        return record
+
+    async def update_pull_request(self, url: str, number: int, text: Text) -> None:
+        self._heads(url)
+        self.edit(url, number, title=text.title, body=text.body)
+
+    async def find_issue(self, url: str, incident: str) -> Record | None:
+        self._heads(url)
+        for record in self._issues[url]:
+            marker = MARKER.search(record.body)
+            if marker and marker.group(1) == incident:
+                return record
+        return None
+
+    async def create_issue(self, url: str, text: Text) -> Record:
+        self._heads(url)
+        record = self._record(url, len(self._issues[url]) + 1, "issues", text)
+        self._issues[url].append(record)
+        self.created.append(f"issue {text.title}")
+        return record
+
+    def _heads(self, url: str) -> dict[str, str]:
+        if url not in self.branches:
+            raise Denied(f"there is no repository {url}")
+        return self.branches[url]
+
+    def _record(self, url: str, number: int, kind: str, text: Text) -> Record:
+        return Record(
+            number=number,
+            url=f"{url}/{kind}/{number}",
+            state="open",
+            draft=text.draft,
+            title=text.title,
+            body=text.body,
+        )
+
+
+class FakeWorkspace:
+    """`Workspace` over fake repositories: a handle names a tree in memory."""
+
+    def __init__(self, repositories: Mapping[str, Repository]) -> None:
+        self._repositories = dict(repositories)
+        self.trees: dict[str, dict[str, str]] = {}
+        self.laid_out = 0
+
+    async def lay_out(self, url: str, commit: str, files: Mapping[str, str | None]) -> str:
+        if url not in self._repositories:
+            raise Denied(f"{url} cannot be read")
+        repository = self._repositories[url]
+        tree = {path: (await repository.read(commit, path)).text for path in await repository.files(commit)}
+        for path, text in files.items():
+            if path.startswith("/") or ".." in path.split("/"):
+                raise Denied(f"{path!r} is not a path inside the repository")
+            tree.pop(path, None)
+            if text is not None:
+                tree[path] = text
+        self.laid_out += 1
+        handle = f"tree-{self.laid_out}"
+        self.trees[handle] = tree
+        return handle
+
+    async def clear(self, tree: str) -> None:
+        self.trees.pop(tree, None)
+
+
+Behave = Callable[[Files, Mapping[str, str], tuple[Request, ...]], Served]
+"""What a program does: its files, its environment (variables and ConfigMap files) and the requests, to what is seen."""
+
+
+def passing(files: Files) -> Completed:
+    """A test suite that is green."""
+    del files
+    return Completed(status="ok", exit_code=0, output="OK\n")
+
+
+@dataclass
+class FakeSandbox:
+    """`Sandbox` whose program and test suite are functions of the tree they run in."""
+
+    workspace: FakeWorkspace
+    behave: Behave
+    suite: Callable[[Files], Completed] = passing
+    commands: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def run(self, tree: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Completed:
+        del env
+        self.commands.append(argv)
+        return self.suite(self.workspace.trees[tree])
+
+    async def serve(
+        self,
+        tree: str,
+        argv: tuple[str, ...],
+        env: Mapping[str, str],
+        *,
+        files: Mapping[str, str],
+        requests: tuple[Request, ...],
+        listen_seconds: float,
+    ) -> Served:
+        del listen_seconds
+        self.commands.append(argv)
+        return self.behave(self.workspace.trees[tree], {**env, **files}, requests)
+
+
+class FakeJournal:
+    """`Journal` that remembers everything it is told."""
+
+    def __init__(self, bundles: Mapping[str, Bundle]) -> None:
+        self._bundles = dict(bundles)
+        self.stages: list[State] = []
+        self.documents: dict[str, Any] = {}
+        self.outcome: Outcome | None = None
+
+    async def bundle(self, attempt_id: str) -> Bundle:
+        if attempt_id not in self._bundles:
+            raise LookupError(f"attempt {attempt_id} has no sealed bundle")
+        return self._bundles[attempt_id]
+
+    async def enter(self, attempt_id: str, stage: State) -> None:
+        del attempt_id
+        self.stages.append(stage)
+
+    async def record(self, attempt_id: str, documents: Mapping[str, dict[str, Any]]) -> None:
+        del attempt_id
+        self.documents.update(documents)
+
+    async def finish(self, attempt_id: str, outcome: Outcome) -> None:
+        del attempt_id
+        self.stages.append(final_state(outcome)[0])
+        self.outcome = outcome
+
+
+class FakeQueue:
+    """The intake's heal queue: an attempt is in it once, however often it is put."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, str] = {}
+
+    async def put(self, attempt_id: str, partition: str) -> None:
+        self.entries.setdefault(attempt_id, partition)
+
+
+_cluster: Cluster = FakeCluster()
+_repository: Repository = FakeRepository()
+_repositories: Repositories = FakeRepositories({})
+_forge: Forge = FakeForge({})
+_workspace: Workspace = FakeWorkspace({})
+_sandbox: Sandbox = FakeSandbox(FakeWorkspace({}), lambda *_: Served(status="ok"))
+_journal: Journal = FakeJournal({})
+_queue: Queue = FakeQueue()
