@@ -13,6 +13,7 @@ from agents.changes import ValueChange
 from agents.evidence import Bundle, Citation, cite_lines, holds
 from agents.frames import Frame, Trace
 from agents.suspects import MISSING_ERRORS, QUOTED, WORTH_NAMING, Suspect, blame_value
+from agents.traffic import Slowdown
 from agents.triage import Triage
 
 Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
@@ -81,7 +82,7 @@ def diagnose(findings: Triage) -> Diagnosis:
 def _cause(findings: Triage) -> Diagnosis:
     trace = findings.trace
     if trace is None:
-        return _without_trace(findings)
+        return _without_trace(findings) if findings.slowdown is None else _slow(findings, findings.slowdown)
     claims = _sound(findings.bundle, [_trace_claim(findings.bundle, trace)])
     value = _missing_value(trace, findings.values)
     if value is not None:
@@ -97,10 +98,9 @@ def _code(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...
     location = Location(file=top.file, line=top.line, function=top.function)
     if frame is not None and frame.file == top.file and top.score < SURE:
         location = Location(file=top.file, line=frame.line, function=frame.function)
-    subject = next((commit.subject for commit in findings.commits if commit.sha == top.commit), "")
     return Diagnosis(
         category="code",
-        summary=f"{_headline(trace)}; commit {top.commit[:12]} ({subject}): {top.why}",
+        summary=f"{_headline(trace)}; commit {top.commit[:12]} ({_subject(findings, top.commit)}): {top.why}",
         confidence="high" if top.score >= SURE and frame is not None else "medium",
         location=location,
         culprit_commit=top.commit,
@@ -171,6 +171,46 @@ def _unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> D
         strategy=None,
         repository="source" if frame is not None else None,
     )
+
+
+def _slow(findings: Triage, slower: Slowdown) -> Diagnosis:
+    """The canary answers, but slowly: the nearest change to the route, as far as one is near."""
+    what = (
+        f"{slower.method} {slower.prefix} takes {slower.canary_seconds * 1000:.0f} ms in the canary and "
+        f"{slower.stable_seconds * 1000:.0f} ms in the stable version "
+        f"(medians of {slower.canary_count} and {slower.stable_count} requests)"
+    )
+    examples = [slower.canary_example, slower.stable_example]
+    evidence = tuple(cite_lines(findings.bundle, one.item, one.line, one.line) for one in examples)
+    claims = _sound(findings.bundle, [Claim(text=what, evidence=evidence)])
+    top = findings.suspects[0] if findings.suspects else None
+    if top is None or top.score < WORTH_NAMING:
+        return Diagnosis(
+            category="unknown",
+            summary=f"{what}; no change between the versions explains it",
+            confidence="low",
+            location=None,
+            culprit_commit=None,
+            suspects=findings.suspects,
+            claims=claims,
+            strategy=None,
+        )
+    rivals = {suspect.commit for suspect in findings.suspects if suspect.score >= top.score}
+    return Diagnosis(
+        category="code",
+        summary=f"{what}; commit {top.commit[:12]} ({_subject(findings, top.commit)}): {top.why}",
+        confidence="medium" if len(rivals) == 1 else "low",
+        location=Location(file=top.file, line=top.line, function=top.function),
+        culprit_commit=top.commit,
+        suspects=findings.suspects,
+        claims=claims,
+        strategy="revert",
+        repository="source",
+    )
+
+
+def _subject(findings: Triage, sha: str) -> str:
+    return next((commit.subject for commit in findings.commits if commit.sha == sha), "")
 
 
 def _without_trace(findings: Triage) -> Diagnosis:

@@ -134,7 +134,7 @@ def _touches_frames(hunk: Hunk, clues: Clues, texts: Mapping[str, str]) -> list[
             added = {line.text.strip() for line in hunk.added}
             if failing and failing in added:
                 reasons.append((FAILING_LINE * closeness, f"it wrote {where} line"))
-            elif _in_function(hunk, function_at(text, frame.line), lines):
+            elif in_function(hunk, function_at(text, frame.line), lines):
                 reasons.append((FAILING_FUNCTION * closeness, f"it changed {where} function"))
             else:
                 reasons.append((FAILING_FILE * closeness, f"it changed the file of {where} line"))
@@ -164,17 +164,17 @@ def _touches_log(hunk: Hunk, clues: Clues) -> list[tuple[float, str]]:
     return [(LOGGED, f"it wrote {min(shared)!r}, which only the canary logs")] if len(shared) >= 2 else []
 
 
-def _in_function(hunk: Hunk, function: Function | None, lines: Sequence[str]) -> bool:
+def in_function(hunk: Hunk, function: Function | None, lines: Sequence[str]) -> bool:
     """Whether a hunk changed a function: what it added stands in it now, or what it removed stood in it."""
     if function is None:
         return False
-    body = {line.strip() for line in lines[function.first_line - 1 : function.last_line] if _telling(line)}
+    body = {line.strip() for line in lines[function.first_line - 1 : function.last_line] if telling(line)}
     if any(line.text.strip() in body for line in hunk.added):
         return True
     return not hunk.added and re.search(rf"\bdef {re.escape(function.name)}\b", hunk.section) is not None
 
 
-def _telling(line: str) -> bool:
+def telling(line: str) -> bool:
     return len(re.findall(r"\w", line)) >= 6 and line.strip() not in {"return None", "continue", "finally:"}
 
 
@@ -187,7 +187,7 @@ def _defined(hunk: Hunk, texts: Mapping[str, str]) -> set[str]:
     text = texts.get(hunk.file)
     if text is not None and hunk.file.endswith(".py"):
         lines = text.split("\n")
-        names |= {function.name for function in functions(text) if _in_function(hunk, function, lines)}
+        names |= {function.name for function in functions(text) if in_function(hunk, function, lines)}
     return names
 
 
@@ -203,16 +203,16 @@ def _suspect(hunk: Hunk, commit: Commit, score: float, why: str, clues: Clues, t
             line, function = frame.line, (here.name if here else frame.function)
             return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=why)
     if text is not None:
-        line = _present_line(hunk, text) or hunk.new_start
+        line = present_line(hunk, text) or hunk.new_start
         here = function_at(text, line) if hunk.file.endswith(".py") else None
         function = here.name if here else None
     return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=why)
 
 
-def _present_line(hunk: Hunk, text: str) -> int | None:
+def present_line(hunk: Hunk, text: str) -> int | None:
     lines = [line.strip() for line in text.split("\n")]
     for added in hunk.added:
-        if _telling(added.text) and lines.count(added.text.strip()) == 1:
+        if telling(added.text) and lines.count(added.text.strip()) == 1:
             return lines.index(added.text.strip()) + 1
     return None
 

@@ -17,7 +17,10 @@ from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.evidence.origin import label
 from agents.frames import Signature, Trace, find_traces, function_at, mapped
 from agents.logs import Template, only_in_canary
+from agents.reach import reached_by
+from agents.slowness import rank_slow
 from agents.suspects import Suspect, clues_of, rank
+from agents.traffic import Answered, Slowdown, answers_in, slowdown
 
 Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
@@ -35,6 +38,8 @@ class Triage(BaseModel):
     trace: Trace | None
     signature: Signature | None
     templates: tuple[Template, ...]
+    slowdown: Slowdown | None
+    """What the canary answers more slowly."""
     values: tuple[ValueChange, ...]
     suspects: tuple[Suspect, ...]
     commits: tuple[Commit, ...]
@@ -54,7 +59,11 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     if source is not None and canary is not None:
         traces, files = await _map(traces, commits, source, canary)
     trace = _primary(traces, bundle)
-    clues = clues_of(trace, templates)
+    slower = await asyncio.to_thread(_slowdown, bundle)
+    if trace is None and slower is not None and source is not None and canary is not None:
+        suspects = await _rank_slow(slower, commits, source, canary)
+    else:
+        suspects = await asyncio.to_thread(rank, commits, clues_of(trace, templates), files)
     values, manifest_commits = await _manifest_range(bundle, manifests, notes)
     return Triage(
         bundle=bundle,
@@ -63,8 +72,9 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         trace=trace,
         signature=_signature(trace, files),
         templates=templates[:MOST_TRACES],
+        slowdown=slower,
         values=values,
-        suspects=await asyncio.to_thread(rank, commits, clues, files),
+        suspects=suspects,
         commits=commits,
         manifest_commits=manifest_commits,
         notes=tuple(notes),
@@ -79,6 +89,27 @@ def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...]]
     for item in bundle.logs("canary"):
         traces += find_traces(item.id, bundle.contents[item.id])
     return tuple(traces), only_in_canary(lines("canary"), lines("stable"))
+
+
+def _slowdown(bundle: Bundle) -> Slowdown | None:
+    def answers(side: Literal["stable", "canary"]) -> list[Answered]:
+        return [one for item in bundle.logs(side) for one in answers_in(item.id, bundle.contents[item.id].split("\n"))]
+
+    return slowdown(answers("stable"), answers("canary"))
+
+
+async def _rank_slow(
+    slower: Slowdown, commits: Sequence[Commit], source: Repository, canary: str
+) -> tuple[Suspect, ...]:
+    """Suspects among the functions that the slow request reaches."""
+    paths = [path for path in await source.files(canary) if path.endswith(".py")]
+    texts: dict[str, str] = {}
+    for path in paths[:MOST_FILES_READ]:
+        found = await source.read(canary, path)
+        if found.status == "ok":
+            texts[path] = found.text
+    reached = await asyncio.to_thread(reached_by, slower.canary_example.path, texts)
+    return await asyncio.to_thread(rank_slow, commits, reached, texts)
 
 
 async def _source_range(

@@ -4,14 +4,18 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 
 from agents.errors import Invalid, SelfhealError
+
+if TYPE_CHECKING:
+    from app.client import Client
 
 main = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +23,13 @@ main = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turns a failed Argo Rollouts canary into a verified pull request.",
 )
+incidents = typer.Typer(no_args_is_help=True, help="List incidents of a running service, or show one.")
+main.add_typer(incidents, name="incidents")
 BAD_INPUT, OUR_FAILURE = 2, 1
+Url = Annotated[str, typer.Option(envvar="SELFHEAL_URL", help="Address of the running service.")]
+Token = Annotated[str, typer.Option(envvar="SELFHEAL_API_TOKEN", help="An API token of that service.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the JSON document.")]
+HERE = "http://127.0.0.1:8080"
 
 
 class Role(StrEnum):
@@ -95,6 +105,70 @@ def diagnose(
 
 
 @main.command()
+def trigger(
+    namespace: Annotated[str, typer.Option(help="Namespace of the Rollout.")],
+    rollout: Annotated[str, typer.Option(help="Name of the Rollout.")],
+    cluster: Annotated[str | None, typer.Option(help="Cluster, where the service knows several.")] = None,
+    url: Url = HERE,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have a running service look at a failed canary, again if need be."""
+    call = {"namespace": namespace, "rollout": rollout} | ({"cluster": cluster} if cluster else {})
+    document = _call(lambda client: client.trigger(call), url, token)
+    did = "opened" if document["opened"] else "joined"
+    typer.echo(json.dumps(document, indent=2) if as_json else f"{did} attempt {document['attempt']}")
+
+
+@incidents.command("list")
+def list_incidents(
+    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Only those of this namespace.")] = None,
+    rollout: Annotated[str | None, typer.Option(help="Only those of this Rollout.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
+    url: Url = HERE,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Incidents, newest first."""
+    given = {"state": state, "namespace": namespace, "rollout": rollout, "limit": str(limit)}
+    filters = {name: value for name, value in given.items() if value is not None}
+    document = _call(lambda client: client.incidents(filters), url, token)
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+        return
+    for one in document["incidents"]:
+        where = f"{one['cluster']}/{one['namespace']}/{one['rollout']} r{one['revision']}"
+        typer.echo(f"{one['id']}  {one['state']:10}  {where}  {one['detail'] or ''}".rstrip())
+    if not document["incidents"]:
+        typer.echo("no incidents")
+    elif document["next"]:
+        typer.echo("there are more; raise --limit or narrow the list")
+
+
+@incidents.command("show")
+def show_incident(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Id of an incident, or of an attempt: <id>-<number>.")],
+    url: Url = HERE,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """One incident: its state, its timeline and what was found."""
+    document = _call(lambda client: client.incident(name), url, token)
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+        return
+    typer.echo(f"{document['cluster']}/{document['namespace']}/{document['rollout']} revision {document['revision']}")
+    typer.echo(f"state:   {document['state']}" + (f" ({document['detail']})" if document["detail"] else ""))
+    for step in document["attempts"][document["attempt"] - 1]["timeline"]:
+        typer.echo(f"         {step['at']}  {step['state']}")
+    if document["diagnosis"]:
+        _print_diagnosis(document["diagnosis"])
+    if document["pull_request"]:
+        typer.echo(f"pull:    {document['pull_request']['url']}")
+
+
+@main.command()
 def demo(
     scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario; may be given again.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a scenario.")] = False,
@@ -106,6 +180,18 @@ def demo(
         raise typer.Exit(run(tuple(scenario or ()), as_json=as_json))
     except Invalid as error:
         _refuse(str(error))
+
+
+def _call(ask: Callable[["Client"], dict[str, Any]], url: str, token: str) -> dict[str, Any]:
+    from app.client import Client  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        return ask(Client(url, token))
+    except Invalid as error:
+        _refuse(str(error))
+    except SelfhealError as error:
+        typer.echo(f"selfheal: {error}", err=True)
+        raise typer.Exit(OUR_FAILURE) from error
 
 
 def _print_diagnosis(document: dict[str, object]) -> None:

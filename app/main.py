@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from agents.evidence import Cluster
 from app import telemetry
 from app.adapters.bundle_dir import BundleDirectory
-from app.api import health, incidents, problems, rollouts
+from app.api import health, incidents, metrics, problems, rollouts
 from app.api.auth import Doorkeeper
 from app.api.wiring import Wiring
 from app.clock import utc_now
@@ -57,6 +57,7 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
         doorkeeper=Doorkeeper(settings),
         cluster=cluster,
         clusters=settings.clusters,
+        metrics_open=settings.metrics_open,
         now=utc_now,
     )
 
@@ -78,6 +79,7 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
     app.include_router(health.router(db.takes_writes))
     app.include_router(rollouts.router(wiring))
     app.include_router(incidents.router(wiring))
+    app.include_router(metrics.router(wiring))
     return app
 
 

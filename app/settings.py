@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     sandbox_memory_mb: int = Field(
         default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB."
     )
+    metrics_open: bool = Field(default=False, description="Answer `/metrics` without a token of scope `read`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."
     )

@@ -20,4 +20,5 @@ class Wiring:
     cluster: Cluster | None
     clusters: tuple[str, ...]
     """The names that a caller may give."""
+    metrics_open: bool
     now: Callable[[], datetime]

@@ -1,11 +1,13 @@
 """Sealed bundles: one row a bundle, one compressed row an item. Written once, never changed."""
 
 import zlib
+from collections import Counter
 
 from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agents.evidence import Bundle, Manifest
+from app.store import counters
 from app.store.database import Database
 from app.store.tables import bundle_items, bundles
 
@@ -23,6 +25,9 @@ async def save(db: Database, attempt: str, bundle: Bundle) -> None:
         added = await connection.execute(dialect.insert(bundles).values(values).on_conflict_do_nothing())
         if added.rowcount and items:
             await connection.execute(insert(bundle_items), items)
+        if added.rowcount:
+            gaps = Counter[str](item.status for item in bundle.gaps())
+            await counters.add(connection, counters.CAPTURE_GAPS, gaps)
 
 
 async def load(db: Database, attempt: str) -> Bundle | None:

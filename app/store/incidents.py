@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.incident import IN_PROGRESS, NEXT, Attempt, Incident, State
 from app.notification import Sighting
+from app.store import counters
 from app.store.database import Database
 from app.store.tables import attempts, bundles, inbox, incidents, timeline
 
@@ -131,6 +132,7 @@ async def advance(db: Database, attempt: str, to: State, now: datetime, detail: 
             .values(state=to.value, detail=detail)
         )
         if moved.rowcount:
+            await _count_stage(connection, attempt, now)
             await _note(connection, attempt, to, detail, now)
             return
         state = (await connection.execute(select(attempts.c.state).where(attempts.c.id == attempt))).scalar()
@@ -218,6 +220,14 @@ async def count(db: Database) -> int:
 
 async def _note(connection: AsyncConnection, attempt: str, state: State, detail: str | None, now: datetime) -> None:
     await connection.execute(insert(timeline).values(attempt=attempt, at=now, state=state.value, detail=detail))
+
+
+async def _count_stage(connection: AsyncConnection, attempt: str, now: datetime) -> None:
+    """Add the time spent in the state that is being left."""
+    query = select(timeline).where(timeline.c.attempt == attempt).order_by(timeline.c.id.desc()).limit(1)
+    last = (await connection.execute(query)).first()
+    if last is not None:
+        await counters.add(connection, counters.STAGE_SECONDS, {last.state: max(0.0, (now - last.at).total_seconds())})
 
 
 def _incident(row: Row[Any]) -> Incident:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -142,4 +143,13 @@ bundle_items = Table(
     Column("attempt", ForeignKey("bundles.attempt"), primary_key=True),
     Column("item", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False, comment="zlib"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("total", Float, nullable=False),
+    Column("count", Integer, nullable=False),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, tuple_
 
+from agents.incident import State
 from app.store.database import Database
 from app.store.tables import attempts, incidents, timeline
 
@@ -44,6 +45,27 @@ async def list_incidents(
         }
         for row in rows
     ]
+
+
+async def count_by_state(db: Database) -> dict[str, int]:
+    """How many incidents have their last attempt in each state."""
+    last = select(attempts.c.incident, func.max(attempts.c.number).label("number")).group_by(attempts.c.incident)
+    newest = last.subquery()
+    query = (
+        select(attempts.c.state, func.count())
+        .join(newest, (attempts.c.incident == newest.c.incident) & (attempts.c.number == newest.c.number))
+        .group_by(attempts.c.state)
+    )
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).all()
+    return {row[0]: row[1] for row in rows}
+
+
+async def count_waiting(db: Database) -> int:
+    """How many attempts are captured, or handed over, and not yet begun by the worker."""
+    waiting = attempts.c.state.in_([State.RECEIVED.value, State.CAPTURING.value])
+    async with db.read() as connection:
+        return int((await connection.execute(select(func.count()).select_from(attempts).where(waiting))).scalar_one())
 
 
 async def show_incident(db: Database, name: str) -> dict[str, Any] | None:
