@@ -59,7 +59,7 @@ async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, po
         settings = await _settings(source, version.repo, policy, forge, notes)
     program = None
     if source is not None and version.repo and version.commit:
-        program = Program(url=version.repo, commit=version.commit)
+        program = Program(url=version.repo, commit=version.commit, stable=stable.commit)
     ground = None
     if diagnosis.repository == "source" and program and stable.commit:
         ground = Ground(url=program.url, stable=stable.commit, canary=program.commit)
@@ -67,7 +67,7 @@ async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, po
         ground = Ground(url=manifests.repo, stable=manifests.stable, canary=manifests.canary)
     return Case(
         diagnosis=diagnosis,
-        reproduction=derive(bundle, findings.trace, findings.signature, settings.commands),
+        reproduction=derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown),
         commands=settings.commands,
         program=program,
         ground=ground,

@@ -176,8 +176,8 @@ def _unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> D
 def _slow(findings: Triage, slower: Slowdown) -> Diagnosis:
     """The canary answers, but slowly: the nearest change to the route, as far as one is near."""
     what = (
-        f"{slower.method} {slower.prefix} takes {slower.canary_seconds * 1000:.0f} ms in the canary and "
-        f"{slower.stable_seconds * 1000:.0f} ms in the stable version "
+        f"{slower.method} {slower.prefix} takes {slower.canary_seconds * 1000:.3g} ms in the canary and "
+        f"{slower.stable_seconds * 1000:.3g} ms in the stable version "
         f"(medians of {slower.canary_count} and {slower.stable_count} requests)"
     )
     examples = [slower.canary_example, slower.stable_example]

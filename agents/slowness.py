@@ -12,8 +12,7 @@ from agents.frames import Function, functions
 from agents.reach import Reached
 from agents.suspects import MOST_SUSPECTS, OUTER, TEST_PATH, Suspect, in_function, present_line
 
-REACHED = 5.0
-COSTLY = 1.5
+REACHED, COSTLY = 4.0, 1.75
 WORK = re.compile(
     r"\b(?:for|while|sleep|wait|sorted|sort|join|compile|deepcopy|execute|query|fetch\w*|open|read|request|get|urlopen"
     r"|lru_cache|cache[ds]?|memo\w*|index|count|append|insert|loads|dumps|parse)\b"
@@ -49,7 +48,7 @@ def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], 
         return None
     depth, function = min(touched, key=lambda entry: entry[0])
     words = " ".join(line.text for line in (*hunk.added, *hunk.removed))
-    score = (REACHED + (COSTLY if WORK.search(words) else 0.0)) * OUTER**depth
+    score = REACHED * (COSTLY if WORK.search(words) else 1.0) * OUTER**depth
     return Suspect(
         file=hunk.file,
         line=_line(hunk, function, text),

@@ -7,7 +7,7 @@ a duration with its unit. A line that does not name the unit says nothing about 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -39,6 +39,7 @@ SLOWER = 2.0
 NOTICEABLE_SECONDS = 0.01
 MOST_OF = 0.75
 """Share of a group's requests that must be slower: a group that also holds quick routes is too wide."""
+ABOUT_AS_SLOW = 0.75
 
 
 class Answered(BaseModel):
@@ -70,6 +71,11 @@ class Slowdown(BaseModel):
     stable_example: Answered
     canary_example: Answered
     """Those nearest to the medians."""
+
+    @property
+    def added(self) -> float:
+        """Seconds more than before."""
+        return self.canary_seconds - self.stable_seconds
 
 
 def answers_in(item: str, lines: Iterable[str]) -> tuple[Answered, ...]:
@@ -142,31 +148,60 @@ def _seconds(fields: dict[str, Any]) -> float | None:
 def slowdown(stable: Sequence[Answered], canary: Sequence[Answered]) -> Slowdown | None:
     """The requests that slowed down most, None where none did noticeably. Failed requests do not count."""
     before, after = _groups(stable), _groups(canary)
-    found: list[tuple[float, int, Slowdown]] = []
+    found: dict[tuple[str, str], Slowdown] = {}
     for group in before.keys() & after.keys():
-        old, new = before[group], after[group]
-        if len(old) < ENOUGH or len(new) < ENOUGH:
-            continue
-        usual, now = _median(old), _median(new)
-        slow = sum((answer.seconds or 0.0) >= SLOWER * usual for answer in new)
-        if now < SLOWER * usual or now - usual < NOTICEABLE_SECONDS or slow < MOST_OF * len(new):
-            continue
-        method, prefix = group
-        slower = Slowdown(
-            method=method,
-            prefix=prefix,
-            stable_seconds=usual,
-            canary_seconds=now,
-            stable_count=len(old),
-            canary_count=len(new),
-            stable_example=_nearest(old, usual),
-            canary_example=_nearest(new, now),
-        )
-        found.append((now / max(usual, 1e-6), len(new), slower))
-    # Of equally slow groups the widest: a route rather than one of its paths.
-    best = max((ratio for ratio, *_ in found), default=0.0)
-    close = [entry for entry in found if entry[0] >= 0.8 * best]
-    return max(close, key=lambda entry: entry[1])[2] if close else None
+        slower = _compare(group, before[group], after[group])
+        if slower is not None:
+            found[group] = slower
+    if not found:
+        return None
+    # By what was added, not by ratio: quick requests that wait behind slow ones grow many times over, but by less.
+    worst = max(found.values(), key=lambda one: (one.added, one.prefix))
+    return _widen(worst, found, after)
+
+
+def _compare(group: tuple[str, str], old: Sequence[Answered], new: Sequence[Answered]) -> Slowdown | None:
+    if len(old) < ENOUGH or len(new) < ENOUGH:
+        return None
+    usual, now = _median(old), _median(new)
+    slow = sum((answer.seconds or 0.0) >= SLOWER * usual for answer in new)
+    if now < SLOWER * usual or now - usual < NOTICEABLE_SECONDS or slow < MOST_OF * len(new):
+        return None
+    method, prefix = group
+    return Slowdown(
+        method=method,
+        prefix=prefix,
+        stable_seconds=usual,
+        canary_seconds=now,
+        stable_count=len(old),
+        canary_count=len(new),
+        stable_example=_nearest(old, usual),
+        canary_example=_nearest(new, now),
+    )
+
+
+def _widen(
+    worst: Slowdown, found: Mapping[tuple[str, str], Slowdown], groups: Mapping[tuple[str, str], Sequence[Answered]]
+) -> Slowdown:
+    """The route rather than one of its paths: as long as everything below the wider prefix is about as slow."""
+    here = worst
+    while here.prefix != "/":
+        wider = found.get((here.method, here.prefix.rpartition("/")[0] or "/"))
+        if wider is None:
+            break
+        below = [
+            found.get(group)
+            for group, answers in groups.items()
+            if group[0] == here.method and _is_below(group[1], wider.prefix) and len(answers) >= ENOUGH
+        ]
+        if any(one is None or one.added < ABOUT_AS_SLOW * worst.added for one in below):
+            break
+        here = wider
+    return here
+
+
+def _is_below(prefix: str, wider: str) -> bool:
+    return prefix != wider and (prefix.rpartition("/")[0] or "/") == wider
 
 
 def _groups(answers: Sequence[Answered]) -> dict[tuple[str, str], list[Answered]]:

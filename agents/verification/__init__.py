@@ -5,9 +5,10 @@ and says, besides, what was not checked (DESIGN section 6).
 """
 
 from agents.verification.environment import Environment, container_environment, rendered_environment
+from agents.verification.nouns import Check, Program, Verification
 from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
 from agents.verification.reproduction import Commands, Reproduction, derive
-from agents.verification.verify import Check, Program, Verification, verify
+from agents.verification.verify import verify
 
 __all__ = [
     "Check",

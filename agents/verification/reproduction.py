@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.evidence import Bundle
 from agents.frames import Signature, Trace
+from agents.traffic import Slowdown
 from agents.verification.environment import Environment, deployed_environment
 from agents.verification.ports import Request
 
@@ -21,6 +22,7 @@ JSON_PATH = re.compile(r'"(?:request_?|url_?)?(?:path|uri|url|target)"\s*:\s*"(/
 STATUS = re.compile(r"(?<![\w.:/-])([1-5]\d\d)(?![\w.:/-])")
 LINES_AROUND = 25
 MOST_REQUESTS = 3
+NO_RUN = "the source repository has no `run:` in .selfheal.yml"
 
 
 class Commands(BaseModel):
@@ -40,7 +42,7 @@ class Reproduction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["replay", "start", "render", "none"]
+    kind: Literal["replay", "start", "latency", "render", "none"]
     reason: str | None = None
     """Why the kind is `none`, or why nothing stronger was possible."""
     signature: Signature | None = None
@@ -50,12 +52,20 @@ class Reproduction(BaseModel):
     """As the canary's pods had it."""
 
 
-def derive(bundle: Bundle, trace: Trace | None, signature: Signature | None, commands: Commands) -> Reproduction:
+def derive(
+    bundle: Bundle,
+    trace: Trace | None,
+    signature: Signature | None,
+    commands: Commands,
+    slower: Slowdown | None = None,
+) -> Reproduction:
     """The strongest reproduction that the evidence supports. `trace` is the one that the diagnosis rests on."""
+    if trace is None and slower is not None:
+        return _derive_latency(bundle, slower, commands)
     if trace is None or signature is None:
         return Reproduction(kind="render", reason="the evidence holds no trace to look for again")
     if commands.off or not commands.run:
-        reason = commands.off or "the source repository has no `run:` in .selfheal.yml"
+        reason = commands.off or NO_RUN
         return Reproduction(kind="render", reason=reason, signature=signature)
     container = _container(trace.item)
     environment = deployed_environment(bundle, container)
@@ -66,6 +76,22 @@ def derive(bundle: Bundle, trace: Trace | None, signature: Signature | None, com
         requests=requests,
         container=container,
         environment=environment,
+    )
+
+
+def _derive_latency(bundle: Bundle, slower: Slowdown, commands: Commands) -> Reproduction:
+    """Only requests that change nothing are sent again and again."""
+    example = slower.canary_example
+    if commands.off or not commands.run:
+        return Reproduction(kind="none", reason=commands.off or NO_RUN)
+    if example.method not in {"GET", "HEAD"}:
+        return Reproduction(kind="none", reason=f"a {example.method} request is not repeated to measure it")
+    container = _container(example.item)
+    return Reproduction(
+        kind="latency",
+        requests=(Request(method=example.method, path=example.path),),
+        container=container,
+        environment=deployed_environment(bundle, container),
     )
 
 

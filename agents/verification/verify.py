@@ -5,7 +5,6 @@ and on the list of what was not checked.
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 import tree_sitter
 import tree_sitter_python
@@ -16,54 +15,15 @@ from ruamel.yaml.error import YAMLError
 from agents.frames import Signature, find_traces
 from agents.patch import Patch
 from agents.verification.environment import Environment
-from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
+from agents.verification.latency import measure
+from agents.verification.nouns import Check, Program, Result, Verdict, Verification, tail
+from agents.verification.ports import Request, Response, Sandbox, Served, Workspace
 from agents.verification.reproduction import Commands, Reproduction
+from agents.verification.suite import ending, run_suite
 
-TAIL_LINES = 40
 GREEN_REPEATS = 3
 LISTEN_SECONDS = 5.0
 """How long a program must keep listening to count as started (DESIGN section 6)."""
-
-Result = Literal["failed", "passed", "not_run"]
-Verdict = Literal["verified", "refuted", "unverified"]
-
-
-class Check(BaseModel):
-    """One run: what was done and how it ended. `output` is redacted, untrusted, the last 40 lines."""
-
-    model_config = ConfigDict(frozen=True)
-
-    result: Result
-    command: str = ""
-    output: str = ""
-    reason: str | None = None
-
-
-class Verification(BaseModel):
-    """The answer of the verifying stage.
-
-    `verified`: red before and green after, and no guard objected. `refuted`: the patch does not remove the
-    failure, or breaks something. `unverified`: it could not be told; `unchecked` says why.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: Literal["replay", "start", "render", "none"]
-    verdict: Verdict
-    before: Check
-    after: Check
-    tests_before: Check
-    tests_after: Check
-    unchecked: tuple[str, ...] = ()
-
-
-class Program(BaseModel):
-    """The code that runs in the reproduction: the source repository at the canary's commit."""
-
-    model_config = ConfigDict(frozen=True)
-
-    url: str
-    commit: str
 
 
 class Trial(BaseModel):
@@ -99,6 +59,8 @@ async def verify(
     files: dict[str, str | None] = {}
     if patched_environment is None:
         files = {change.path: change.after for change in patch.changes}
+    if reproduction.kind == "latency":
+        return await measure(files, reproduction, program, commands, sandbox=sandbox, workspace=workspace)
     run = _Run(reproduction, program, commands, sandbox, workspace)
     before = await run.observe(Trial(environment=reproduction.environment), repeats=1)
     if before.check.result != "failed":
@@ -176,7 +138,7 @@ class _Run:
             if self._commands.setup:
                 done = await self._sandbox.run(tree, self._commands.setup, {})
                 if done.status != "ok" or done.exit_code != 0:
-                    return _Side.skipped(f"`setup` of .selfheal.yml failed: {_ending(done)}")
+                    return _Side.skipped(f"`setup` of .selfheal.yml failed: {ending(done)}")
             asked = (requests or self._reproduction.requests) * repeats
             served = await self._sandbox.serve(
                 tree,
@@ -186,25 +148,10 @@ class _Run:
                 requests=asked,
                 listen_seconds=LISTEN_SECONDS if self._reproduction.kind == "start" else 0,
             )
-            tests = await self._run_tests(tree)
+            tests = await run_suite(tree, self._commands, self._sandbox)
         finally:
             await self._workspace.clear(tree)
         return self._judge(served, asked, tests)
-
-    async def _run_tests(self, tree: str) -> Check:
-        if not self._commands.test:
-            return Check(result="not_run", reason="the repository names no `test:` in .selfheal.yml")
-        done = await self._sandbox.run(tree, self._commands.test, {})
-        command = " ".join(self._commands.test)
-        if done.status == "failed":
-            return Check(result="not_run", command=command, reason=done.reason)
-        passed = done.status == "ok" and done.exit_code == 0
-        return Check(
-            result="passed" if passed else "failed",
-            command=command,
-            output=tail(done.output),
-            reason=None if passed else _ending(done),
-        )
 
     def _judge(self, served: Served, asked: tuple[Request, ...], tests: Check) -> _Side:
         command = " ".join(self._commands.run)
@@ -307,15 +254,6 @@ def _without_run(reproduction: Reproduction, verdict: Verdict, reason: str) -> V
         tests_after=check,
         unchecked=(reason,),
     )
-
-
-def tail(output: str) -> str:
-    """The last 40 lines."""
-    return "\n".join(output.rstrip().split("\n")[-TAIL_LINES:])
-
-
-def _ending(done: Completed) -> str:
-    return done.reason or f"exit code {done.exit_code}"
 
 
 def _statuses(responses: tuple[Response, ...]) -> str:

@@ -15,14 +15,18 @@ from typing import Any
 
 from agents.errors import Invalid
 from app.clock import utc_now
-from app.demo import config, exception, objects
+from app.demo import config, exception, latency, objects
 from app.demo.objects import Stage
 from app.demo.screen import Screen
 from app.demo.service import Service, has_sandbox, started
 from app.demo.staging import stage_scenario
 from app.demo.story import Scenario
 
-SCENARIOS: Mapping[str, Callable[[], Scenario]] = {"exception": exception.scenario, "config": config.scenario}
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
+    "exception": exception.scenario,
+    "config": config.scenario,
+    "latency": latency.scenario,
+}
 
 
 def run(names: tuple[str, ...], *, as_json: bool) -> int:

@@ -28,8 +28,22 @@ class Stage:
         return self.canary.asked == 0
 
     @property
-    def success_rate(self) -> float:
+    def measured(self) -> float:
+        """What the analysis measured of the canary: its success rate, or the seconds of its slow requests."""
+        if self.scenario.metric == "latency-p95":
+            return self.canary.p95
         return self.canary.succeeded / self.canary.asked if self.canary.asked else 0.0
+
+    @property
+    def condition(self) -> str:
+        """What the analysis wanted of it."""
+        if self.scenario.metric == "latency-p95":
+            return f"result <= {max(2 * self.stable.p95, 0.01):.3f}"
+        return "result >= 0.95"
+
+    @property
+    def verdict(self) -> str:
+        return f'Metric "{self.scenario.metric}" assessed Failed due to failed (2) > failureLimit (1)'
 
     @property
     def tracking(self) -> str:
@@ -57,7 +71,7 @@ def rollout(stage: Stage, *, after_abort: bool) -> dict[str, Any]:
     if after_abort:
         cause = f'ReplicaSet "{scenario.service}-{stage.hashes[1]}" has timed out progressing.'
         if not stage.crashed:
-            cause = f"Step-based analysis phase error/failed: {_verdict()}"
+            cause = f"Step-based analysis phase error/failed: {stage.verdict}"
         message = f"Rollout aborted update to revision 2: {cause}"
         status |= {
             "phase": "Degraded",
@@ -118,8 +132,8 @@ def pod(stage: Stage, side: int, one: Pod) -> dict[str, Any]:
 
 
 def analysis_run(stage: Stage) -> dict[str, Any]:
-    """The AnalysisRun that failed, with the success rate that the traffic really had."""
-    value = f"{stage.success_rate:.3f}"
+    """The AnalysisRun that failed, with the value that the traffic really had."""
+    metric, value = stage.scenario.metric, f"{stage.measured:.3f}"
     measurement = {
         "phase": "Failed",
         "value": value,
@@ -127,7 +141,7 @@ def analysis_run(stage: Stage) -> dict[str, Any]:
         "finishedAt": stamp(stage.now),
     }
     result = {
-        "name": "success-rate",
+        "name": metric,
         "phase": "Failed",
         "count": 2,
         "failed": 2,
@@ -139,8 +153,8 @@ def analysis_run(stage: Stage) -> dict[str, Any]:
         "kind": "AnalysisRun",
         "metadata": _metadata(stage, name, {"rollout.argoproj.io/revision": "2"}, 1)
         | {"creationTimestamp": stamp(stage.now)},
-        "spec": {"metrics": [{"name": "success-rate", "successCondition": "result >= 0.95", "failureLimit": 1}]},
-        "status": {"phase": "Failed", "message": _verdict(), "metricResults": [result]},
+        "spec": {"metrics": [{"name": metric, "successCondition": stage.condition, "failureLimit": 1}]},
+        "status": {"phase": "Failed", "message": stage.verdict, "metricResults": [result]},
     }
 
 
@@ -188,7 +202,7 @@ def events(stage: Stage) -> list[dict[str, Any]]:
     if stage.crashed:
         return [_event(stage, "Pod", first, "BackOff", "Back-off restarting failed container")]
     name = f"{stage.scenario.service}-{stage.hashes[1]}-2-1"
-    return [_event(stage, "AnalysisRun", name, "AnalysisRunFailed", _verdict())]
+    return [_event(stage, "AnalysisRun", name, "AnalysisRunFailed", stage.verdict)]
 
 
 def body(stage: Stage) -> dict[str, Any]:
@@ -201,10 +215,6 @@ def body(stage: Stage) -> dict[str, Any]:
         "rollout": rollout(stage, after_abort=after_abort),
         "analysisRuns": [] if stage.crashed else [analysis_run(stage)],
     }
-
-
-def _verdict() -> str:
-    return 'Metric "success-rate" assessed Failed due to failed (2) > failureLimit (1)'
 
 
 def _event(stage: Stage, kind: str, name: str, reason: str, message: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import httpx
 START_SECONDS = 10.0
 ROUNDS = 4
 """How often the traffic asks for every path, of every pod."""
-AT_ONCE = 6
+AT_ONCE = 3
 
 
 @dataclass
@@ -35,39 +35,47 @@ class Pod:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of running a version: its pods, and how many of the requests succeeded."""
+    """What came of running a version: its pods, how many of the requests succeeded, and how long each took."""
 
     pods: tuple[Pod, ...]
     asked: int
     succeeded: int
+    seconds: tuple[float, ...] = ()
+
+    @property
+    def p95(self) -> float:
+        """Seconds that 95 of 100 requests stayed below."""
+        return sorted(self.seconds)[int(len(self.seconds) * 0.95)] if self.seconds else 0.0
 
 
 async def run_version(
     tree: Path, package: str, config: Mapping[str, str], names: Sequence[str], paths: Sequence[str]
 ) -> Run:
     """Start a process a name, ask each for all paths, stop them. A process that dies at start gets no traffic."""
-    pods, asked, succeeded = [], 0, 0
+    pods: list[Pod] = []
+    answers: list[tuple[bool, float]] = []
     for name in names:
-        pod, good, total = await _run_pod(tree, package, config, name, paths)
+        pod, given = await _run_pod(tree, package, config, name, paths)
         pods.append(pod)
-        asked, succeeded = asked + total, succeeded + good
-    return Run(tuple(pods), asked, succeeded)
+        answers += given
+    good = sum(succeeded for succeeded, _ in answers)
+    return Run(tuple(pods), len(answers), good, tuple(seconds for _, seconds in answers))
 
 
 async def _run_pod(
     tree: Path, package: str, config: Mapping[str, str], name: str, paths: Sequence[str]
-) -> tuple[Pod, int, int]:
+) -> tuple[Pod, list[tuple[bool, float]]]:
     port = _free_port()
     pod = Pod(name, datetime.now(UTC))  # noqa: TID251 - the demo's processes run on the wall clock
     process = _start(tree, package, config, port)
     reader = threading.Thread(target=_keep_lines, args=(process, pod))
     reader.start()
-    good = 0
+    answers: list[tuple[bool, float]] = []
     wanted = [path for _ in range(ROUNDS) for path in paths]
     try:
         listens = await asyncio.to_thread(_wait_for_port, process, port)
         if listens:
-            good = await _ask_all(port, wanted)
+            answers = await _ask_all(port, wanted)
             pod.exit_code = process.poll()
         else:
             pod.exit_code = process.wait(timeout=START_SECONDS)
@@ -75,7 +83,7 @@ async def _run_pod(
         process.terminate()
         process.wait(timeout=START_SECONDS)
         reader.join(timeout=START_SECONDS)
-    return pod, good, len(wanted) if listens else 0
+    return pod, answers
 
 
 def _start(tree: Path, package: str, config: Mapping[str, str], port: int) -> "subprocess.Popen[str]":
@@ -90,16 +98,17 @@ def _start(tree: Path, package: str, config: Mapping[str, str], port: int) -> "s
     )
 
 
-async def _ask_all(port: int, paths: Sequence[str]) -> int:
-    """Ask for every path, several at a time; returns how many answers were no server error."""
+async def _ask_all(port: int, paths: Sequence[str]) -> list[tuple[bool, float]]:
+    """Ask for every path, several at a time; of each, whether it was no server error, and its seconds."""
     gate = asyncio.Semaphore(AT_ONCE)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
 
-        async def ask(path: str) -> bool:
+        async def ask(path: str) -> tuple[bool, float]:
             async with gate:
-                return (await client.get(path)).status_code < 500
+                answer = await client.get(path)
+                return answer.status_code < 500, answer.elapsed.total_seconds()
 
-        return sum(await asyncio.gather(*(ask(path) for path in paths)))
+        return list(await asyncio.gather(*(ask(path) for path in paths)))
 
 
 def _keep_lines(process: "subprocess.Popen[str]", pod: Pod) -> None:

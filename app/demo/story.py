@@ -59,3 +59,5 @@ class Scenario:
     trigger: Literal["on-rollout-aborted", "on-canary-degraded"]
     images: tuple[str, str]
     """Tags of the stable and the canary version."""
+    metric: Literal["success-rate", "latency-p95"] = "success-rate"
+    """What the analysis of the canary measured."""

@@ -12,7 +12,7 @@ from agents.policy import (
     refuse_path,
 )
 from agents.verification import Check, Verification
-from agents.verification.verify import Verdict
+from agents.verification.nouns import Verdict
 
 RULE = RepositoryRule(match="*")
 CHECK = Check(result="not_run")

@@ -81,3 +81,11 @@ def test_what_is_no_slowdown_is_not_called_one(stable: list[str], canary: list[s
 def test_json_that_nests_too_deeply_is_no_request() -> None:
     assert read_answer("a", 1, '{"a":' * 3000) is None
     assert isinstance(read_answer("a", 1, json.dumps({"method": "GET", "path": "/a" * 500})), Answered)
+
+
+def test_requests_that_only_wait_behind_slow_ones_are_not_blamed() -> None:
+    stable = answers_in("s", served("/reports", 8, 20) + served("/orders", 1, 20))
+    canary = answers_in("c", served("/reports", 200, 20) + served("/orders", 90, 20))
+    found = slowdown(stable, canary)
+    assert found is not None
+    assert found.prefix == "/reports"

@@ -1,0 +1,55 @@
+"""What verifying finds out: checks, their results, and the program that they run."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+TAIL_LINES = 40
+
+Result = Literal["failed", "passed", "not_run"]
+Verdict = Literal["verified", "refuted", "unverified"]
+
+
+class Check(BaseModel):
+    """One run: what was done and how it ended. `output` is redacted, untrusted, the last 40 lines."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: Result
+    command: str = ""
+    output: str = ""
+    reason: str | None = None
+
+
+class Verification(BaseModel):
+    """The answer of the verifying stage.
+
+    `verified`: red before and green after, and no guard objected. `refuted`: the patch does not remove the
+    failure, or breaks something. `unverified`: it could not be told; `unchecked` says why.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["replay", "start", "latency", "render", "none"]
+    verdict: Verdict
+    before: Check
+    after: Check
+    tests_before: Check
+    tests_after: Check
+    unchecked: tuple[str, ...] = ()
+
+
+class Program(BaseModel):
+    """The code that runs in the reproduction: the source repository at the canary's commit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    commit: str
+    stable: str | None = None
+    """The stable version's commit, where it is known: what a slow canary is measured against."""
+
+
+def tail(output: str) -> str:
+    """The last 40 lines."""
+    return "\n".join(output.rstrip().split("\n")[-TAIL_LINES:])
