@@ -7,7 +7,7 @@ how the failure could be seen again. What could not be looked at becomes a note,
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Repositories, Repository
-from agents.diagnosis import Diagnosis, diagnose
+from agents.diagnosis import Diagnosis, diagnose, settle
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.fix import Ground
@@ -20,6 +20,7 @@ from agents.verification import (
     Environment,
     Program,
     Reproduction,
+    Verification,
     derive,
     rendered_environment,
 )
@@ -75,6 +76,13 @@ async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, po
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=(*notes, *findings.notes),
     )
+
+
+def settled(case: Case, patch: Patch, verification: Verification) -> Case:
+    """The case once a patch is verified: what it takes back is what broke the canary."""
+    if verification.verdict != "verified" or patch.undoes is None:
+        return case
+    return case.model_copy(update={"diagnosis": settle(case.diagnosis, patch.undoes)})
 
 
 async def patched_environment(

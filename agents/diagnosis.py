@@ -61,14 +61,37 @@ class Diagnosis(BaseModel):
     """The strategy that is tried first; None where nothing in Git would help."""
     repository: Literal["source", "manifests"] | None = None
     """Which repository `location` is a path of."""
+    failure: str = ""
+    """What was seen, without its cause."""
 
 
 def public(diagnosis: Diagnosis) -> dict[str, Any]:
     """The document that callers read: exactly the keys of DESIGN section 8."""
-    document = diagnosis.model_dump(mode="json", exclude={"repository"})
+    document = diagnosis.model_dump(mode="json", exclude={"repository", "failure"})
     for suspect in document["suspects"]:
         del suspect["repository"]
     return document
+
+
+def settle(diagnosis: Diagnosis, proven: str) -> Diagnosis:
+    """The diagnosis after the verification: taking back the commit `proven` removed the failure.
+
+    Where that is not the commit that was blamed, the suspect it belongs to takes the blame over.
+    """
+    blamed = diagnosis.culprit_commit
+    suspect = next((one for one in diagnosis.suspects if one.commit == proven), None)
+    if blamed == proven or suspect is None:
+        return diagnosis
+    without = f"; taking back {blamed[:12]} did not" if blamed else ""
+    why = f"{suspect.why}, and taking it back removes the failure{without}"
+    return diagnosis.model_copy(
+        update={
+            "summary": f"{diagnosis.failure}; commit {proven[:12]}: {why}",
+            "location": Location(file=suspect.file, line=suspect.line, function=suspect.function),
+            "culprit_commit": proven,
+            "confidence": "high",
+        }
+    )
 
 
 def diagnose(findings: Triage) -> Diagnosis:
@@ -108,6 +131,7 @@ def _code(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...
         claims=claims,
         strategy="revert",
         repository="source",
+        failure=_headline(trace),
     )
 
 
@@ -148,6 +172,7 @@ def _config(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Cl
         claims=(*claims, *_sound(findings.bundle, _config_claims(renamed))),
         strategy="restore",
         repository="manifests",
+        failure=_headline(trace),
     )
 
 
@@ -206,6 +231,7 @@ def _slow(findings: Triage, slower: Slowdown) -> Diagnosis:
         claims=claims,
         strategy="revert",
         repository="source",
+        failure=what,
     )
 
 

@@ -4,14 +4,17 @@ A patch that verification refuted is not offered again; when nothing is left, th
 analysis alone is reported.
 """
 
+from collections.abc import AsyncIterator
+
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Commit, Repository
-from agents.diagnosis import Diagnosis
+from agents.diagnosis import Diagnosis, Location
 from agents.patch import EditRejected, Patch, apply_edits
 from agents.strategies.restore import restore
 from agents.strategies.reversal import parse
 from agents.strategies.revert import Candidate, revert
+from agents.suspects import WORTH_NAMING
 
 MOST_ATTEMPTS = 4
 """Patches that are verified for one attempt before the service gives up."""
@@ -31,55 +34,81 @@ async def propose(diagnosis: Diagnosis, ground: Ground, repository: Repository, 
     """The candidate after the first `tried` ones, None when there is none."""
     if diagnosis.strategy is None or diagnosis.location is None or tried >= MOST_ATTEMPTS:
         return None
-    patches = [
-        patch
-        for strategy, candidate in await _candidates(diagnosis, ground, repository)
-        if (patch := await _build(strategy, candidate, ground, repository)) is not None
-    ]
-    return patches[tried] if tried < len(patches) else None
-
-
-async def _candidates(diagnosis: Diagnosis, ground: Ground, repository: Repository) -> list[tuple[str, Candidate]]:
-    found: list[tuple[str, Candidate]] = []
-    location = diagnosis.location
-    if location is None:
-        return found
-    if diagnosis.strategy == "restore":
-        difference = await repository.compare(ground.stable, ground.canary)
-        text = await repository.read(ground.canary, location.file)
-        found += [("restore", one) for one in restore(difference, location, text.text if text.status == "ok" else None)]
-    culprit = await _culprit(diagnosis, ground, repository)
-    if culprit is not None:
-        lines = {
-            suspect.line
-            for suspect in diagnosis.suspects
-            if suspect.commit == culprit.sha and suspect.file == location.file
-        }
-        if location.line is not None:
-            lines.add(location.line)
-        touched = frozenset(line for line in lines if line is not None)
-        files = await _readable(repository, ground.canary, [file.path for file in parse(culprit.diff)])
-        found += [("revert", one) for one in revert(culprit, location, touched, files)]
-    return found
-
-
-async def _culprit(diagnosis: Diagnosis, ground: Ground, repository: Repository) -> Commit | None:
-    if diagnosis.culprit_commit is None:
-        return None
-    for commit in await repository.commits(ground.stable, ground.canary):
-        if commit.sha == diagnosis.culprit_commit:
-            return commit
+    found: list[Patch] = []
+    async for attempt in _candidates(diagnosis, ground, repository):
+        patch = await _build(attempt, ground, repository)
+        if patch is not None and all(patch.changes != earlier.changes for earlier in found):
+            found.append(patch)
+        if len(found) > tried:
+            return found[tried]
     return None
 
 
-async def _build(strategy: str, candidate: Candidate, ground: Ground, repository: Repository) -> Patch | None:
-    edits, why = candidate
+class _Attempt(BaseModel):
+    """A strategy's candidate, and the commit that it takes back, if that is what it does."""
+
+    model_config = ConfigDict(frozen=True)
+
+    strategy: str
+    candidate: Candidate
+    undoes: str | None = None
+
+
+async def _candidates(diagnosis: Diagnosis, ground: Ground, repository: Repository) -> AsyncIterator[_Attempt]:
+    """The restored value, then the culprit's revert, then the reverts of the suspects after it."""
+    location = diagnosis.location
+    if location is None:
+        return
+    if diagnosis.strategy == "restore":
+        difference = await repository.compare(ground.stable, ground.canary)
+        text = await repository.read(ground.canary, location.file)
+        for one in restore(difference, location, text.text if text.status == "ok" else None):
+            yield _Attempt(strategy="restore", candidate=one)
+    commits = {commit.sha: commit for commit in await repository.commits(ground.stable, ground.canary)}
+    for sha, place in _culprits(diagnosis, location):
+        commit = commits.get(sha)
+        if commit is not None:
+            for one in await _reverts(commit, place, diagnosis, ground, repository):
+                yield _Attempt(strategy="revert", candidate=one, undoes=sha)
+
+
+def _culprits(diagnosis: Diagnosis, location: Location) -> list[tuple[str, Location]]:
+    """The commit that the diagnosis blames, then those it would blame next: the verification is the judge."""
+    found = {} if diagnosis.culprit_commit is None else {diagnosis.culprit_commit: location}
+    for suspect in diagnosis.suspects:
+        if suspect.score >= WORTH_NAMING and suspect.repository == diagnosis.repository:
+            place = Location(file=suspect.file, line=suspect.line, function=suspect.function)
+            found.setdefault(suspect.commit, place)
+    return list(found.items())
+
+
+async def _reverts(
+    commit: Commit, location: Location, diagnosis: Diagnosis, ground: Ground, repository: Repository
+) -> list[Candidate]:
+    lines = {
+        suspect.line for suspect in diagnosis.suspects if (suspect.commit, suspect.file) == (commit.sha, location.file)
+    }
+    touched = frozenset(line for line in (*lines, location.line) if line is not None)
+    files = await _readable(repository, ground.canary, [file.path for file in parse(commit.diff)])
+    return revert(commit, location, touched, files)
+
+
+async def _build(attempt: _Attempt, ground: Ground, repository: Repository) -> Patch | None:
+    edits, why = attempt.candidate
     try:
         files = await _present(repository, ground.canary, [edit.path for edit in edits])
         changes = apply_edits(files, edits)
     except EditRejected:
         return None
-    return Patch(repository=ground.url, commit=ground.canary, strategy=strategy, why=why, edits=edits, changes=changes)
+    return Patch(
+        repository=ground.url,
+        commit=ground.canary,
+        strategy=attempt.strategy,
+        why=why,
+        edits=edits,
+        changes=changes,
+        undoes=attempt.undoes,
+    )
 
 
 async def _readable(repository: Repository, commit: str, paths: list[str]) -> dict[str, str | None]:

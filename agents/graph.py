@@ -14,7 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agents.case import Case, open_case, patched_environment
+from agents.case import Case, open_case, patched_environment, settled
 from agents.changes import Repositories
 from agents.diagnosis import public
 from agents.evidence import Bundle
@@ -108,9 +108,10 @@ async def verifying(state: State, runtime: Runtime[Ports]) -> State:
         sandbox=ports.sandbox,
         workspace=ports.workspace,
     )
+    case = settled(case, patch, verification)
     document = verification.model_dump(mode="json")
-    await ports.journal.record(state["attempt"], {"verification": document})
-    return {"verification": document}
+    await ports.journal.record(state["attempt"], {"verification": document, "diagnosis": public(case.diagnosis)})
+    return {"verification": document, "case": case.model_dump(mode="json")}
 
 
 async def publishing(state: State, runtime: Runtime[Ports]) -> State:

@@ -59,6 +59,8 @@ class Patch(BaseModel):
     """One sentence for the reviewer: what this change does and why it is the smallest."""
     edits: tuple[Edit, ...]
     changes: tuple[FileChange, ...]
+    undoes: str | None = None
+    """The commit that it takes back, or a part of it."""
 
     @property
     def diff(self) -> str:
