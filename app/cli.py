@@ -172,12 +172,13 @@ def show_incident(
 def demo(
     scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario; may be given again.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a scenario.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Leave the service up afterwards.")] = False,
 ) -> None:
     """Break small services for real, and watch the loop heal them. Needs no cluster, model or account."""
     from app.demo import run  # noqa: PLC0415 - see the module's docstring
 
     try:
-        raise typer.Exit(run(tuple(scenario or ()), as_json=as_json))
+        raise typer.Exit(run(tuple(scenario or ()), as_json=as_json, serve=serve))
     except Invalid as error:
         _refuse(str(error))
 

@@ -5,8 +5,10 @@ The core knows nothing of what is here: it sees the evidence, the repositories a
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,17 +31,21 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
 }
 
 
-def run(names: tuple[str, ...], *, as_json: bool) -> int:
-    """Run scenarios by name (all without one); 0 if each ended in a pull request that was red and is green."""
+def run(names: tuple[str, ...], *, as_json: bool, serve: bool = False) -> int:
+    """Run scenarios by name (all without one); 0 if each ended in a pull request that was red and is green.
+
+    `serve` leaves the service up afterwards, until it is interrupted.
+    """
     for name in names:
         if name not in SCENARIOS:
             raise Invalid(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
     workdir = Path(tempfile.mkdtemp(prefix="selfheal-demo-"))
-    documents = play(tuple(SCENARIOS[name]() for name in names or tuple(SCENARIOS)), workdir, as_json=as_json)
+    scenarios = tuple(SCENARIOS[name]() for name in names or tuple(SCENARIOS))
+    documents = play(scenarios, workdir, as_json=as_json, serve=serve)
     return 0 if all(_healed(document) for document in documents) else 1
 
 
-def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool) -> list[dict[str, Any]]:
+def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool, serve: bool = False) -> list[dict[str, Any]]:
     """Stage the scenarios, start the service, and see each through; returns their documents."""
     screen = Screen(to_stderr=as_json)
     began = time.monotonic()
@@ -57,6 +63,8 @@ def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool) -> li
             documents.append(document)
             if as_json:
                 sys.stdout.write(json.dumps(document) + "\n")
+        if serve:
+            _stay(service, screen)
     screen.heading(
         f"{len(documents)} scenario(s), {time.monotonic() - began:.1f} s in all; everything is kept in {workdir}"
     )
@@ -68,6 +76,9 @@ def _heal(stage: Stage, service: Service, screen: Screen) -> dict[str, Any]:
     screen.heading(f"Scenario {scenario.name}: the canary {scenario.service} {scenario.images[1]} failed")
     if stage.crashed:
         screen.say("  it dies at start, again and again")
+    elif scenario.metric == "latency-p95":
+        slow, usual = stage.canary.p95 * 1000, stage.stable.p95 * 1000
+        screen.say(f"  95 of 100 requests are answered within {slow:.0f} ms; it was {usual:.0f} ms")
     else:
         screen.say(f"  {stage.canary.asked - stage.canary.succeeded} of {stage.canary.asked} requests answered 5xx")
     screen.say(f"  Argo Rollouts notifies: {scenario.trigger}")
@@ -78,6 +89,17 @@ def _heal(stage: Stage, service: Service, screen: Screen) -> dict[str, Any]:
     link = document["pull_request"]
     screen.ending(document, found, link["url"] if link else None)
     return document
+
+
+def _stay(service: Service, screen: Screen) -> None:
+    """Leave the service up until Ctrl-C or SIGTERM."""
+    screen.heading(f"The service stays up at {service.url}; Ctrl-C stops it. In another shell:")
+    screen.say(f"  export SELFHEAL_URL={service.url} SELFHEAL_API_TOKEN={service.api_token}")
+    screen.say("  .venv/bin/selfheal incidents list")
+    told = threading.Event()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, lambda *_: told.set())
+    told.wait()
 
 
 def _document(scenario: Scenario, incident: str, found: dict[str, Any], seconds: float) -> dict[str, Any]:

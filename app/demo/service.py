@@ -99,6 +99,7 @@ def started(workdir: Path) -> Iterator[Service]:
         "SELFHEAL_FORGE_DIR": str(workdir / "forge"),
         "SELFHEAL_POLICY": str(policy),
         "SELFHEAL_SANDBOX": "bubblewrap" if has_sandbox() else "process",
+        **{name: value for name, value in os.environ.items() if name.startswith("SELFHEAL_MODEL")},  # noqa: TID251
     }
     log = workdir / "service.log"
     with log.open("wb") as output:
