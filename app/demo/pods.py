@@ -83,6 +83,8 @@ async def _run_pod(
         process.terminate()
         process.wait(timeout=START_SECONDS)
         reader.join(timeout=START_SECONDS)
+        if process.stdout is not None:
+            process.stdout.close()
     return pod, answers
 
 
