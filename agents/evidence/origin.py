@@ -5,7 +5,7 @@ GitOps repository and what was deployed when. Nothing here is verified against a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -121,14 +121,14 @@ def _created(bundle: Bundle, pod_hash: str) -> datetime | None:
 
 
 def parse_time(value: Any) -> datetime | None:
-    """A Kubernetes timestamp, None for anything else."""
+    """A Kubernetes timestamp, in UTC; None for anything else."""
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None
 
 
 def _dig(thing: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:

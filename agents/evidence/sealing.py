@@ -115,8 +115,10 @@ def _gap(answer: Answer, path: str) -> Item:
 
 def _redacted(answer: Answer, redactor: Redactor) -> str:
     if isinstance(answer.content, str):
-        return redactor.redact_text(answer.content)
-    return json.dumps(redactor.redact_json(answer.content), indent=1, ensure_ascii=False)
+        text = redactor.redact_text(answer.content)
+    else:
+        text = json.dumps(redactor.redact_json(answer.content), indent=1, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair, which nothing can store
 
 
 def _bounded(text: str, limit: int, *, is_log: bool) -> tuple[str | None, Cut | None]:
