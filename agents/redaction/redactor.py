@@ -36,7 +36,7 @@ class Redactor:
 
     def redact_text(self, text: str) -> str:
         """The text without its secrets. Numbers of placeholders that are in it already are not used again."""
-        self._last = max([self._last, *(int(number) for number in PLACEHOLDER.findall(text))])
+        self._reserve(text)
         if "PRIVATE KEY" in text:
             text = self._keys(text)
         kept: list[str] = []
@@ -142,7 +142,13 @@ class Redactor:
         return whole[:start] + self._secret("secret", found.value) + whole[start + len(found.value) :]
 
     def _secret(self, kind: str, value: str) -> str:
-        return value if not value or HARMLESS.fullmatch(value) else self._placeholder(kind, value)
+        if not value or HARMLESS.fullmatch(value):
+            self._reserve(value)
+            return value
+        return self._placeholder(kind, value)
+
+    def _reserve(self, text: str) -> None:
+        self._last = max([self._last, *(int(number) for number in PLACEHOLDER.findall(text))])
 
     def _placeholder(self, kind: str, value: str) -> str:
         if value not in self._placeholders:
