@@ -4,6 +4,7 @@ A patch that verification refuted is not offered again; when nothing is left, th
 analysis alone is reported.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 
 from pydantic import BaseModel, ConfigDict
@@ -12,7 +13,7 @@ from agents.changes import Commit, Repository
 from agents.diagnosis import Diagnosis, Location
 from agents.patch import EditRejected, Patch, apply_edits
 from agents.strategies.restore import restore
-from agents.strategies.reversal import parse
+from agents.strategies.reversal import NotReversible, parse
 from agents.strategies.revert import Candidate, revert
 from agents.suspects import WORTH_NAMING
 
@@ -31,16 +32,19 @@ class Ground(BaseModel):
 
 
 async def propose(diagnosis: Diagnosis, ground: Ground, repository: Repository, tried: int) -> Patch | None:
-    """The candidate after the first `tried` ones, None when there is none."""
+    """The candidate after the first `tried` ones, None when there is none.
+
+    Two strategies may come to the same change by different edits; it is offered once.
+    """
     if diagnosis.strategy is None or diagnosis.location is None or tried >= MOST_ATTEMPTS:
         return None
-    found: list[Patch] = []
-    async for attempt in _candidates(diagnosis, ground, repository):
+    patches: list[Patch] = []
+    async for attempt in _attempts(diagnosis, diagnosis.location, ground, repository):
         patch = await _build(attempt, ground, repository)
-        if patch is not None and all(patch.changes != earlier.changes for earlier in found):
-            found.append(patch)
-        if len(found) > tried:
-            return found[tried]
+        if patch is not None and all(patch.changes != other.changes for other in patches):
+            patches.append(patch)
+        if len(patches) > tried:
+            return patches[tried]
     return None
 
 
@@ -54,27 +58,28 @@ class _Attempt(BaseModel):
     undoes: str | None = None
 
 
-async def _candidates(diagnosis: Diagnosis, ground: Ground, repository: Repository) -> AsyncIterator[_Attempt]:
+async def _attempts(
+    diagnosis: Diagnosis, location: Location, ground: Ground, repository: Repository
+) -> AsyncIterator[_Attempt]:
     """The restored value, then the culprit's revert, then the reverts of the suspects after it."""
-    location = diagnosis.location
-    if location is None:
-        return
     if diagnosis.strategy == "restore":
-        difference = await repository.compare(ground.stable, ground.canary)
+        difference = await repository.compare(ground.stable, ground.canary, location.file)
         text = await repository.read(ground.canary, location.file)
-        for one in restore(difference, location, text.text if text.status == "ok" else None):
-            yield _Attempt(strategy="restore", candidate=one)
+        with contextlib.suppress(NotReversible):
+            for one in restore(difference, location, text.text if text.status == "ok" else None):
+                yield _Attempt(strategy="restore", candidate=one)
     commits = {commit.sha: commit for commit in await repository.commits(ground.stable, ground.canary)}
     for sha, place in _culprits(diagnosis, location):
-        commit = commits.get(sha)
-        if commit is not None:
-            for one in await _reverts(commit, place, diagnosis, ground, repository):
+        if sha in commits:
+            for one in await _reverts(commits[sha], place, diagnosis, ground, repository):
                 yield _Attempt(strategy="revert", candidate=one, undoes=sha)
 
 
 def _culprits(diagnosis: Diagnosis, location: Location) -> list[tuple[str, Location]]:
     """The commit that the diagnosis blames, then those it would blame next: the verification is the judge."""
-    found = {} if diagnosis.culprit_commit is None else {diagnosis.culprit_commit: location}
+    if diagnosis.culprit_commit is None:
+        return []
+    found = {diagnosis.culprit_commit: location}
     for suspect in diagnosis.suspects:
         if suspect.score >= WORTH_NAMING and suspect.repository == diagnosis.repository:
             place = Location(file=suspect.file, line=suspect.line, function=suspect.function)
@@ -85,12 +90,23 @@ def _culprits(diagnosis: Diagnosis, location: Location) -> list[tuple[str, Locat
 async def _reverts(
     commit: Commit, location: Location, diagnosis: Diagnosis, ground: Ground, repository: Repository
 ) -> list[Candidate]:
-    lines = {
-        suspect.line for suspect in diagnosis.suspects if (suspect.commit, suspect.file) == (commit.sha, location.file)
-    }
-    touched = frozenset(line for line in (*lines, location.line) if line is not None)
-    files = await _readable(repository, ground.canary, [file.path for file in parse(commit.diff)])
-    return revert(commit, location, touched, files)
+    touched = _lines_pointed_to(diagnosis, commit, location)
+    try:
+        files = await _readable(repository, ground.canary, [file.path for file in parse(commit.diff)])
+        return revert(commit, location, touched, files)
+    except NotReversible:
+        return []
+
+
+def _lines_pointed_to(diagnosis: Diagnosis, culprit: Commit, location: Location) -> frozenset[int]:
+    """The line of the diagnosis, else those of the suspects of the same commit and file."""
+    if location.line is not None:
+        return frozenset({location.line})
+    return frozenset(
+        suspect.line
+        for suspect in diagnosis.suspects
+        if suspect.commit == culprit.sha and suspect.file == location.file and suspect.line is not None
+    )
 
 
 async def _build(attempt: _Attempt, ground: Ground, repository: Repository) -> Patch | None:
@@ -99,6 +115,8 @@ async def _build(attempt: _Attempt, ground: Ground, repository: Repository) -> P
         files = await _present(repository, ground.canary, [edit.path for edit in edits])
         changes = apply_edits(files, edits)
     except EditRejected:
+        return None
+    if not changes:
         return None
     return Patch(
         repository=ground.url,
