@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from agents.redaction.shapes import TIME
@@ -117,8 +118,9 @@ NAMED: tuple[tuple[re.Pattern[str], Rule], ...] = (
 )
 
 
+@lru_cache(maxsize=8192)
 def names_secret(name: str) -> bool:
-    """Whether a variable, key or header of this name holds a secret."""
+    """Whether a variable, key or header of this name holds a secret. Remembered: objects repeat their keys."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return SECRET_NAME.search(words) is not None and COUNT_NAME.search(words) is None
 

@@ -26,7 +26,7 @@ async def save(db: Database, attempt: str, bundle: Bundle) -> None:
         is_first = (await connection.execute(statement)).first() is not None
         if is_first and items:
             await connection.execute(insert(bundle_items), items)
-        if added.rowcount:
+        if is_first:
             gaps = Counter[str](item.status for item in bundle.gaps())
             await counters.add(connection, counters.CAPTURE_GAPS, gaps)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.database import Database
 from app.store.tables import counters
+from app.store.threads import Executes
 
 STAGE_SECONDS = "stage_seconds"
 CAPTURE_GAPS = "capture_gaps"
@@ -26,7 +26,7 @@ class Total(BaseModel):
     count: int
 
 
-async def add(connection: AsyncConnection, name: str, amounts: Mapping[str, float]) -> None:
+async def add(connection: Executes, name: str, amounts: Mapping[str, float]) -> None:
     """Add each label's amount, inside the transaction of what is counted."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for label, amount in amounts.items():

@@ -1,4 +1,4 @@
-"""The connection: one async engine, short transactions, and the schema brought up to date by Alembic.
+"""The connection: short transactions on either database, and the schema brought up to date by Alembic.
 
 On SQLite two processes share the file: WAL lets readers go on while one writes, a write transaction takes its lock
 at once (BEGIN IMMEDIATE) so that it can wait instead of failing, and `synchronous=FULL` keeps a commit through a
@@ -17,10 +17,11 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from agents.errors import Invalid
+from app.store.threads import Executes, ThreadedConnection, Threads
 
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -30,24 +31,18 @@ class Database:
     """Reads and writes on one database, by its SQLAlchemy URL without a driver (`sqlite:///...`, `postgresql://...`)."""
 
     def __init__(self, url: str) -> None:
-        self._engine: AsyncEngine = create_async_engine(
-            _with_driver(url, sync=False), pool_pre_ping=not _is_sqlite(url)
-        )
-        self._reader = self._engine
-        if _is_sqlite(url):
-            _prepare_sqlite(self._engine.sync_engine, foreign_keys="ON")
-            self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._backend = _Sqlite(url) if _is_sqlite(url) else _Postgres(url)
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Executes]:
         """A connection for queries."""
-        async with self._reader.connect() as connection:
+        async with self._backend.read() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Executes]:
         """One write transaction: committed at the end, rolled back on an exception."""
-        async with self._engine.begin() as connection:
+        async with self._backend.write() as connection:
             yield connection
 
     async def takes_writes(self) -> bool:
@@ -60,7 +55,55 @@ class Database:
         return True
 
     async def close(self) -> None:
+        await self._backend.close()
+
+
+class _Postgres:
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(_with_driver(url), pool_pre_ping=True)
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Executes]:
+        async with self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Executes]:
+        async with self._engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
         await self._engine.dispose()
+
+
+class _Sqlite:
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(_with_driver(url))
+        _prepare_sqlite(self._engine, foreign_keys="ON")
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._threads = Threads()
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Executes]:
+        connection = ThreadedConnection(self._reader, self._threads.reader)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Executes]:
+        async with self._threads.turn:
+            connection = ThreadedConnection(self._engine, self._threads.writer)
+            try:
+                yield connection
+                await connection.commit()
+            finally:
+                await connection.close()
+
+    async def close(self) -> None:
+        self._threads.stop()
+        self._engine.dispose()
 
 
 def migrate(url: str) -> None:
@@ -70,7 +113,7 @@ def migrate(url: str) -> None:
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(_with_driver(url, sync=True))
+    engine = create_engine(_with_driver(url))
     if _is_sqlite(url):
         _prepare_sqlite(engine, foreign_keys="OFF")  # a migration may rebuild a table that others refer to
     try:
@@ -91,12 +134,9 @@ def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def _with_driver(url: str, *, sync: bool) -> str:
-    parsed = make_url(url)
-    driver = "sqlite" if sync else "sqlite+aiosqlite"
-    if not _is_sqlite(url):
-        driver = "postgresql+psycopg"
-    return parsed.set(drivername=driver).render_as_string(hide_password=False)
+def _with_driver(url: str) -> str:
+    driver = "sqlite" if _is_sqlite(url) else "postgresql+psycopg"
+    return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
 def _prepare_sqlite(engine: Engine, *, foreign_keys: str) -> None:

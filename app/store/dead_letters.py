@@ -5,10 +5,10 @@ import zlib
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.database import Database
 from app.store.tables import dead_letters
+from app.store.threads import Executes
 
 MOST = 1000
 KEPT = timedelta(days=7)
@@ -36,7 +36,7 @@ async def prune(db: Database, now: datetime) -> None:
         await _prune(connection, now)
 
 
-async def _prune(connection: AsyncConnection, now: datetime) -> None:
+async def _prune(connection: Executes, now: datetime) -> None:
     await connection.execute(delete(dead_letters).where(dead_letters.c.received_at < now - KEPT))
     oldest_kept = select(dead_letters.c.id).order_by(dead_letters.c.id.desc()).offset(MOST - 1).limit(1)
     await connection.execute(delete(dead_letters).where(dead_letters.c.id < oldest_kept.scalar_subquery()))

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.incident import IN_PROGRESS, NEXT, Attempt, Incident, State
 from app.notification import Sighting
 from app.store import counters
 from app.store.database import Database
 from app.store.tables import attempts, bundles, inbox, incidents, timeline
+from app.store.threads import Executes
 
 MOST_AT_ONCE = 100
 
@@ -84,7 +84,7 @@ async def open_manual(db: Database, incident: Incident, actor: str, now: datetim
     return Admission(attempt=attempt, opened=True)
 
 
-async def _lock(connection: AsyncConnection, incident: Incident, now: datetime) -> tuple[Incident, Sequence[Row[Any]]]:
+async def _lock(connection: Executes, incident: Incident, now: datetime) -> tuple[Incident, Sequence[Row[Any]]]:
     """Make sure the incident is there, hold its row, and return it as first stored, with its attempts in order."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = incident.model_dump() | {"key": incident.key, "created_at": now}
@@ -105,7 +105,7 @@ class _Origin(NamedTuple):
 
 
 async def _open(
-    connection: AsyncConnection,
+    connection: Executes,
     incident: Incident,
     last: Row[Any] | None,
     origin: _Origin,
@@ -226,11 +226,11 @@ async def count(db: Database) -> int:
         return int((await connection.execute(select(func.count()).select_from(incidents))).scalar_one())
 
 
-async def _note(connection: AsyncConnection, attempt: str, state: State, detail: str | None, now: datetime) -> None:
+async def _note(connection: Executes, attempt: str, state: State, detail: str | None, now: datetime) -> None:
     await connection.execute(insert(timeline).values(attempt=attempt, at=now, state=state.value, detail=detail))
 
 
-async def _count_stage(connection: AsyncConnection, attempt: str, now: datetime) -> None:
+async def _count_stage(connection: Executes, attempt: str, now: datetime) -> None:
     """Add the time spent in the state that is being left."""
     query = select(timeline).where(timeline.c.attempt == attempt).order_by(timeline.c.id.desc()).limit(1)
     last = (await connection.execute(query)).first()
