@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 
-from app.store.database import Database
+from app.store.database import reads
 from app.store.tables import counters
-from app.store.threads import Executes
 
 STAGE_SECONDS = "stage_seconds"
 CAPTURE_GAPS = "capture_gaps"
@@ -26,12 +26,12 @@ class Total(BaseModel):
     count: int
 
 
-async def add(connection: Executes, name: str, amounts: Mapping[str, float]) -> None:
+def add(connection: Connection, name: str, amounts: Mapping[str, float]) -> None:
     """Add each label's amount, inside the transaction of what is counted."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for label, amount in amounts.items():
         statement = dialect.insert(counters).values(name=name, label=label, total=amount, count=1)
-        await connection.execute(
+        connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[counters.c.name, counters.c.label],
                 set_={"total": counters.c.total + amount, "count": counters.c.count + 1},
@@ -39,7 +39,7 @@ async def add(connection: Executes, name: str, amounts: Mapping[str, float]) -> 
         )
 
 
-async def totals(db: Database) -> tuple[Total, ...]:
-    async with db.read() as connection:
-        rows = (await connection.execute(select(counters).order_by(counters.c.name, counters.c.label))).all()
+@reads
+def totals(connection: Connection) -> tuple[Total, ...]:
+    rows = connection.execute(select(counters).order_by(counters.c.name, counters.c.label)).all()
     return tuple(Total(name=row.name, label=row.label, total=row.total, count=row.count) for row in rows)

@@ -7,9 +7,10 @@ power cut.
 
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+import functools
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -21,35 +22,35 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from agents.errors import Invalid
-from app.store.threads import Executes, ThreadedConnection, Threads
+from app.store.threads import SqliteThreads
 
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
+Work = Callable[Concatenate[Connection, Given], Answer]
 
 
 class Database:
     """Reads and writes on one database, by its SQLAlchemy URL without a driver (`sqlite:///...`, `postgresql://...`)."""
 
     def __init__(self, url: str) -> None:
-        self._backend = _Sqlite(url) if _is_sqlite(url) else _Postgres(url)
+        self._backend = _sqlite(url) if _is_sqlite(url) else _Postgres(url)
 
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Executes]:
-        """A connection for queries."""
-        async with self._backend.read() as connection:
-            yield connection
+    async def read(self, work: Callable[[Connection], Answer]) -> Answer:
+        """What `work` finds out on a connection for queries."""
+        return await self._backend.read(work)
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[Executes]:
-        """One write transaction: committed at the end, rolled back on an exception."""
-        async with self._backend.write() as connection:
-            yield connection
+    async def write(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Do `work` as one write transaction: committed at its end, rolled back on an exception."""
+        return await self._backend.write(work)
 
     async def takes_writes(self) -> bool:
         """Whether a write transaction on the inbox can be had now."""
         try:
-            async with self.write() as connection:
-                await connection.execute(text("SELECT 1 FROM inbox LIMIT 1"))
+            await self.write(lambda connection: connection.execute(text("SELECT 1 FROM inbox LIMIT 1")).all())
         except SQLAlchemyError:
             return False
         return True
@@ -58,52 +59,46 @@ class Database:
         await self._backend.close()
 
 
+def reads(work: "Work[Given, Answer]") -> Callable[Concatenate[Database, Given], Awaitable[Answer]]:
+    """Makes a function of a connection one of a database, run on a connection for queries."""
+
+    @functools.wraps(work)
+    async def query(db: Database, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        return await db.read(lambda connection: work(connection, *args, **kwargs))
+
+    return query
+
+
+def writes(work: "Work[Given, Answer]") -> Callable[Concatenate[Database, Given], Awaitable[Answer]]:
+    """Makes a function of a connection one of a database, run as one write transaction."""
+
+    @functools.wraps(work)
+    async def transact(db: Database, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        return await db.write(lambda connection: work(connection, *args, **kwargs))
+
+    return transact
+
+
 class _Postgres:
     def __init__(self, url: str) -> None:
         self._engine = create_async_engine(_with_driver(url), pool_pre_ping=True)
 
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Executes]:
+    async def read(self, work: Callable[[Connection], Answer]) -> Answer:
         async with self._engine.connect() as connection:
-            yield connection
+            return await connection.run_sync(work)
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[Executes]:
+    async def write(self, work: Callable[[Connection], Answer]) -> Answer:
         async with self._engine.begin() as connection:
-            yield connection
+            return await connection.run_sync(work)
 
     async def close(self) -> None:
         await self._engine.dispose()
 
 
-class _Sqlite:
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(_with_driver(url))
-        _prepare_sqlite(self._engine, foreign_keys="ON")
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._threads = Threads()
-
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Executes]:
-        connection = ThreadedConnection(self._reader, self._threads.reader)
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[Executes]:
-        async with self._threads.turn:
-            connection = ThreadedConnection(self._engine, self._threads.writer)
-            try:
-                yield connection
-                await connection.commit()
-            finally:
-                await connection.close()
-
-    async def close(self) -> None:
-        self._threads.stop()
-        self._engine.dispose()
+def _sqlite(url: str) -> SqliteThreads:
+    engine = create_engine(_with_driver(url))
+    _prepare_sqlite(engine, foreign_keys="ON")
+    return SqliteThreads(engine, engine.execution_options(isolation_level="AUTOCOMMIT"))
 
 
 def migrate(url: str) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 
 from app.notification import Notification, Sighting
-from app.store.database import Database
+from app.store.database import reads, writes
 from app.store.tables import inbox
 
 MOST_PENDING = 100
@@ -33,8 +34,9 @@ def row_id(cluster: str, raw: bytes) -> str:
     return hashlib.sha256(cluster.encode() + b"\0" + raw).hexdigest()
 
 
-async def put(
-    db: Database, row: str, cluster: str, notification: Notification, redacted: dict[str, Any], now: datetime
+@writes
+def put(
+    connection: Connection, row: str, cluster: str, notification: Notification, redacted: dict[str, Any], now: datetime
 ) -> None:
     """Keep a notification; one that is there already counts up its deliveries."""
     sighting = notification.sighting
@@ -54,15 +56,15 @@ async def put(
         "deliveries": 1,
         "admitted_at": None if sighting else now,
     }
-    async with db.write() as connection:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(inbox).values(values)
-        await connection.execute(
-            statement.on_conflict_do_update(index_elements=[inbox.c.id], set_={"deliveries": inbox.c.deliveries + 1})
-        )
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(inbox).values(values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[inbox.c.id], set_={"deliveries": inbox.c.deliveries + 1})
+    )
 
 
-async def pending(db: Database) -> tuple[Pending, ...]:
+@reads
+def pending(connection: Connection) -> tuple[Pending, ...]:
     """The oldest notifications that were not admitted."""
     query = (
         select(inbox.c.id, inbox.c.sighting)
@@ -70,24 +72,23 @@ async def pending(db: Database) -> tuple[Pending, ...]:
         .order_by(inbox.c.received_at, inbox.c.id)
         .limit(MOST_PENDING)
     )
-    async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
 
 
-async def prune(db: Database, now: datetime) -> None:
+@writes
+def prune(connection: Connection, now: datetime) -> None:
     """Let go the notifications of a month ago; one that still waits to be admitted stays."""
     old = (inbox.c.received_at < now - KEPT) & (inbox.c.admitted_at < now - KEPT)
-    async with db.write() as connection:
-        await connection.execute(delete(inbox).where(old))
+    connection.execute(delete(inbox).where(old))
 
 
-async def body_of(db: Database, row: str | None) -> dict[str, Any] | None:
+@reads
+def body_of(connection: Connection, row: str | None) -> dict[str, Any] | None:
     """The redacted body of a row."""
     if row is None:
         return None
-    async with db.read() as connection:
-        content = (await connection.execute(select(inbox.c.body).where(inbox.c.id == row))).scalar()
+    content = connection.execute(select(inbox.c.body).where(inbox.c.id == row)).scalar()
     if content is None:
         return None
     body: dict[str, Any] = json.loads(zlib.decompress(content))

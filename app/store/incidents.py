@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 
 from agents.incident import IN_PROGRESS, NEXT, Attempt, Incident, State
 from app.notification import Sighting
 from app.store import counters
-from app.store.database import Database
+from app.store.database import Database, reads, writes
 from app.store.tables import attempts, bundles, inbox, incidents, timeline
-from app.store.threads import Executes
 
 MOST_AT_ONCE = 100
 
@@ -34,35 +34,35 @@ class IllegalTransition(Exception):
     """An attempt cannot go from the state it is in to the one asked for."""
 
 
-async def admit(db: Database, row: str, sighting: Sighting, now: datetime) -> Admission:
+@writes
+def admit(connection: Connection, row: str, sighting: Sighting, now: datetime) -> Admission:
     """Join or open an attempt for a notification, and mark its inbox row, in one transaction.
 
     A later `abortedAt` than the last attempt's, or a failed AnalysisRun created after it, opens the next attempt;
     where none is stored yet it is stored, and everything else joins (DESIGN 2.9).
     """
-    async with db.write() as connection:
-        incident, past = await _lock(connection, sighting.incident, now)
-        last = past[-1] if past else None
-        aborts = [one.aborted_at for one in past if one.aborted_at is not None]
-        failures = [one.failed_at for one in past if one.failed_at is not None]
-        # late copies of what an attempt knows already say nothing new, whatever the clocks of those who wrote it
-        abort = sighting.aborted_at if sighting.aborted_at not in aborts else None
-        failed = sighting.failed_at
-        if failed is not None and any(failed <= seen for seen in failures):
-            failed = None
-        opened = last is None or _is_later(last.aborted_at, abort, failed)
-        if last is None or opened:
-            origin = _Origin(f"notification:{sighting.trigger}", abort, sighting.failed_at, row)
-            attempt = await _open(connection, incident, last, origin, now)
-        else:
-            attempt = _attempt(last, incident)
-            learnt: dict[str, datetime] = {} if failed is None else {"failed_at": failed}
-            if last.aborted_at is None and abort is not None and all(abort > earlier for earlier in aborts):
-                learnt["aborted_at"] = abort
-                attempt = attempt.model_copy(update={"aborted_at": abort})
-            if learnt:
-                await connection.execute(update(attempts).where(attempts.c.id == last.id).values(learnt))
-        await connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
+    incident, past = _lock(connection, sighting.incident, now)
+    last = past[-1] if past else None
+    aborts = [one.aborted_at for one in past if one.aborted_at is not None]
+    failures = [one.failed_at for one in past if one.failed_at is not None]
+    # late copies of what an attempt knows already say nothing new, whatever the clocks of those who wrote it
+    abort = sighting.aborted_at if sighting.aborted_at not in aborts else None
+    failed = sighting.failed_at
+    if failed is not None and any(failed <= seen for seen in failures):
+        failed = None
+    opened = last is None or _is_later(last.aborted_at, abort, failed)
+    if last is None or opened:
+        origin = _Origin(f"notification:{sighting.trigger}", abort, sighting.failed_at, row)
+        attempt = _open(connection, incident, last, origin, now)
+    else:
+        attempt = _attempt(last, incident)
+        learnt: dict[str, datetime] = {} if failed is None else {"failed_at": failed}
+        if last.aborted_at is None and abort is not None and all(abort > earlier for earlier in aborts):
+            learnt["aborted_at"] = abort
+            attempt = attempt.model_copy(update={"aborted_at": abort})
+        if learnt:
+            connection.execute(update(attempts).where(attempts.c.id == last.id).values(learnt))
+    connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
     return Admission(attempt=attempt, opened=opened)
 
 
@@ -72,27 +72,27 @@ def _is_later(stored: datetime | None, abort: datetime | None, failed: datetime 
     return (abort is not None and abort > stored) or (failed is not None and failed > stored)
 
 
-async def open_manual(db: Database, incident: Incident, actor: str, now: datetime) -> Admission:
+@writes
+def open_manual(connection: Connection, incident: Incident, actor: str, now: datetime) -> Admission:
     """Join the attempt that is in progress, else open the next one, about the abort that is known so far."""
-    async with db.write() as connection:
-        incident, past = await _lock(connection, incident, now)
-        last = past[-1] if past else None
-        if last is not None and State(last.state) in IN_PROGRESS:
-            return Admission(attempt=_attempt(last, incident), opened=False)
-        abort = max((one.aborted_at for one in past if one.aborted_at is not None), default=None)
-        attempt = await _open(connection, incident, last, _Origin(actor, abort), now)
+    incident, past = _lock(connection, incident, now)
+    last = past[-1] if past else None
+    if last is not None and State(last.state) in IN_PROGRESS:
+        return Admission(attempt=_attempt(last, incident), opened=False)
+    abort = max((one.aborted_at for one in past if one.aborted_at is not None), default=None)
+    attempt = _open(connection, incident, last, _Origin(actor, abort), now)
     return Admission(attempt=attempt, opened=True)
 
 
-async def _lock(connection: Executes, incident: Incident, now: datetime) -> tuple[Incident, Sequence[Row[Any]]]:
+def _lock(connection: Connection, incident: Incident, now: datetime) -> tuple[Incident, Sequence[Row[Any]]]:
     """Make sure the incident is there, hold its row, and return it as first stored, with its attempts in order."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = incident.model_dump() | {"key": incident.key, "created_at": now}
-    await connection.execute(dialect.insert(incidents).values(values).on_conflict_do_nothing())
+    connection.execute(dialect.insert(incidents).values(values).on_conflict_do_nothing())
     stored = select(incidents).where(incidents.c.key == incident.key).with_for_update()
-    row = (await connection.execute(stored)).one()
+    row = connection.execute(stored).one()
     query = select(attempts).where(attempts.c.incident == incident.key).order_by(attempts.c.number)
-    return _incident(row), (await connection.execute(query)).all()
+    return _incident(row), connection.execute(query).all()
 
 
 class _Origin(NamedTuple):
@@ -104,8 +104,8 @@ class _Origin(NamedTuple):
     body: str | None = None
 
 
-async def _open(
-    connection: Executes,
+def _open(
+    connection: Connection,
     incident: Incident,
     last: Row[Any] | None,
     origin: _Origin,
@@ -120,7 +120,7 @@ async def _open(
         opened_at=now,
         aborted_at=origin.aborted_at,
     )
-    await connection.execute(
+    connection.execute(
         insert(attempts).values(
             id=attempt.id,
             incident=incident.key,
@@ -130,63 +130,63 @@ async def _open(
             **origin._asdict(),
         )
     )
-    await _note(connection, attempt.id, State.RECEIVED, None, now)
+    _note(connection, attempt.id, State.RECEIVED, None, now)
     return attempt
 
 
-async def advance(db: Database, attempt: str, to: State, now: datetime, detail: str | None = None) -> None:
+@writes
+def advance(connection: Connection, attempt: str, to: State, now: datetime, detail: str | None = None) -> None:
     """Move an attempt; entering the state it is in changes nothing. `IllegalTransition` for anything else."""
     allowed = [state.value for state, following in NEXT.items() if to in following]
-    async with db.write() as connection:
-        moved = await connection.execute(
-            update(attempts)
-            .where(attempts.c.id == attempt, attempts.c.state.in_(allowed), attempts.c.state != to.value)
-            .values(state=to.value, detail=detail)
-        )
-        if moved.rowcount:
-            await _count_stage(connection, attempt, now)
-            await _note(connection, attempt, to, detail, now)
-            return
-        state = (await connection.execute(select(attempts.c.state).where(attempts.c.id == attempt))).scalar()
+    moved = connection.execute(
+        update(attempts)
+        .where(attempts.c.id == attempt, attempts.c.state.in_(allowed), attempts.c.state != to.value)
+        .values(state=to.value, detail=detail)
+    )
+    if moved.rowcount:
+        _count_stage(connection, attempt, now)
+        _note(connection, attempt, to, detail, now)
+        return
+    state = connection.execute(select(attempts.c.state).where(attempts.c.id == attempt)).scalar()
     if state != to.value:
         raise IllegalTransition(f"attempt {attempt} cannot go from {state} to {to.value}")
 
 
-async def record(db: Database, attempt: str, **documents: dict[str, Any]) -> None:
+@writes
+def record(connection: Connection, /, attempt: str, **documents: dict[str, Any]) -> None:
     """Keep what stages found out: `diagnosis`, `patch`, `verification`, `outcome`."""
-    async with db.write() as connection:
-        await connection.execute(update(attempts).where(attempts.c.id == attempt).values(**documents))
+    connection.execute(update(attempts).where(attempts.c.id == attempt).values(**documents))
 
 
-async def note_abort(db: Database, attempt: str, aborted_at: datetime) -> None:
+@writes
+def note_abort(connection: Connection, attempt: str, aborted_at: datetime) -> None:
     """Store an abort that was read from the Rollout, where no attempt of the incident has one as late."""
     own = select(attempts.c.incident).where(attempts.c.id == attempt).scalar_subquery()
     other = attempts.alias()
     known = exists().where(other.c.incident == own, other.c.aborted_at >= aborted_at)
-    async with db.write() as connection:
-        await connection.execute(
-            update(attempts)
-            .where(attempts.c.id == attempt, attempts.c.aborted_at.is_(None), ~known)
-            .values(aborted_at=aborted_at)
-        )
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.id == attempt, attempts.c.aborted_at.is_(None), ~known)
+        .values(aborted_at=aborted_at)
+    )
 
 
-async def mark_enqueued(db: Database, attempt: str, now: datetime) -> None:
-    async with db.write() as connection:
-        await connection.execute(update(attempts).where(attempts.c.id == attempt).values(enqueued_at=now))
+@writes
+def mark_enqueued(connection: Connection, attempt: str, now: datetime) -> None:
+    connection.execute(update(attempts).where(attempts.c.id == attempt).values(enqueued_at=now))
 
 
-async def find_attempt(db: Database, attempt: str) -> Attempt | None:
+@reads
+def find_attempt(connection: Connection, attempt: str) -> Attempt | None:
     query = select(attempts, incidents).join(incidents).where(attempts.c.id == attempt)
-    async with db.read() as connection:
-        row = (await connection.execute(query)).first()
+    row = connection.execute(query).first()
     return None if row is None else _attempt(row, _incident(row))
 
 
-async def opening_body(db: Database, attempt: str) -> str | None:
+@reads
+def opening_body(connection: Connection, attempt: str) -> str | None:
     """The inbox row that opened an attempt."""
-    async with db.read() as connection:
-        return (await connection.execute(select(attempts.c.body).where(attempts.c.id == attempt))).scalar()
+    return connection.execute(select(attempts.c.body).where(attempts.c.id == attempt)).scalar()
 
 
 async def without_bundle(db: Database) -> tuple[Attempt, ...]:
@@ -203,39 +203,39 @@ async def without_workflow(db: Database) -> tuple[Attempt, ...]:
     return await _attempts(db, waiting & sealed)
 
 
-async def _attempts(db: Database, condition: Any) -> tuple[Attempt, ...]:
+@reads
+def _attempts(connection: Connection, condition: Any) -> tuple[Attempt, ...]:
     query = (
         select(attempts, incidents).join(incidents).where(condition).order_by(attempts.c.opened_at).limit(MOST_AT_ONCE)
     )
-    async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return tuple(_attempt(row, _incident(row)) for row in rows)
 
 
-async def find_newest(db: Database, known: Mapping[str, str]) -> Incident | None:
+@reads
+def find_newest(connection: Connection, known: Mapping[str, str]) -> Incident | None:
     """The newest incident with these parts of the identity: `cluster`, `namespace`, `rollout`, `canary_hash`, ..."""
     query = select(incidents).where(*(incidents.c[name] == value for name, value in known.items()))
     query = query.order_by(incidents.c.created_at.desc(), incidents.c.key.desc()).limit(1)
-    async with db.read() as connection:
-        row = (await connection.execute(query)).first()
+    row = connection.execute(query).first()
     return None if row is None else _incident(row)
 
 
-async def count(db: Database) -> int:
-    async with db.read() as connection:
-        return int((await connection.execute(select(func.count()).select_from(incidents))).scalar_one())
+@reads
+def count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(incidents)).scalar_one())
 
 
-async def _note(connection: Executes, attempt: str, state: State, detail: str | None, now: datetime) -> None:
-    await connection.execute(insert(timeline).values(attempt=attempt, at=now, state=state.value, detail=detail))
+def _note(connection: Connection, attempt: str, state: State, detail: str | None, now: datetime) -> None:
+    connection.execute(insert(timeline).values(attempt=attempt, at=now, state=state.value, detail=detail))
 
 
-async def _count_stage(connection: Executes, attempt: str, now: datetime) -> None:
+def _count_stage(connection: Connection, attempt: str, now: datetime) -> None:
     """Add the time spent in the state that is being left."""
     query = select(timeline).where(timeline.c.attempt == attempt).order_by(timeline.c.id.desc()).limit(1)
-    last = (await connection.execute(query)).first()
+    last = connection.execute(query).first()
     if last is not None:
-        await counters.add(connection, counters.STAGE_SECONDS, {last.state: max(0.0, (now - last.at).total_seconds())})
+        counters.add(connection, counters.STAGE_SECONDS, {last.state: max(0.0, (now - last.at).total_seconds())})
 
 
 def _incident(row: Row[Any]) -> Incident:

@@ -1,89 +1,99 @@
-"""SQLite in threads of our own: a statement is one hop from the event loop and back.
+"""SQLite in threads of our own: a transaction is one hop from the event loop and back, and many share one commit.
 
-The async driver makes a hop for every cursor, execution, description, fetch and close, some 25 for a transaction of
-three statements; at 200 notifications a second that alone is more than a core. Transactions that write share one
-thread, since SQLite has one writer: they wait for their turn first come, first served, instead of trying again and
-again in SQLite's busy handler.
+The async driver makes a hop for every cursor, execution, fetch and close, some 25 for a transaction of three
+statements; at 200 notifications a second that alone is more than a core. All that write share one thread, since SQLite
+has one writer, and what has queued up meanwhile goes into one transaction: a commit waits for the disk.
 """
 
 import asyncio
-import itertools
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy.engine import Connection, CursorResult, Dialect, Engine
-from sqlalchemy.sql.base import Executable
+from sqlalchemy.engine import Connection, Engine
 
 READERS = 4
+MOST_TOGETHER = 64
 Answer = TypeVar("Answer")
 
 
-class Executes(Protocol):
-    """What the store's functions use of a connection, whichever database it leads to."""
-
-    @property
-    def dialect(self) -> Dialect: ...
-
-    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[Any]:
-        """Run a statement; its rows, if it has any, are read already."""
-        ...
+@dataclass(frozen=True)
+class _Job:
+    work: Callable[[Connection], Any]
+    answer: "asyncio.Future[Any]"
 
 
-class ThreadedConnection:
-    """A connection that lives in one thread, opened by its first statement."""
+class SqliteThreads:
+    """One thread that writes and a few that read; `reader` is the engine's form for queries."""
 
-    def __init__(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, reader: Engine) -> None:
         self._engine = engine
-        self._thread = thread
-        self._connection: Connection | None = None
+        self._reader = reader
+        self._writing = ThreadPoolExecutor(1, "store-writer")
+        self._reading = ThreadPoolExecutor(READERS, "store-reader")
+        self._jobs: deque[_Job] = deque()
 
-    @property
-    def dialect(self) -> Dialect:
-        return self._engine.dialect
+    async def read(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run a query."""
 
-    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[Any]:
-        return await self._run(lambda: self._execute(statement, parameters))
+        def query() -> Answer:
+            with self._reader.connect() as connection:
+                return work(connection)
 
-    async def commit(self) -> None:
-        await self._run(self._commit)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, query)
+
+    async def write(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run `work` in a transaction that it may share with others; on an exception nothing of it stays.
+
+        It may be run twice: where another of the same transaction fails, all are rolled back and each gets its own.
+        """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._jobs.append(_Job(work, answer))
+        self._writing.submit(self._work_off)
+        return await answer
 
     async def close(self) -> None:
-        """Give the connection back; what was not committed is rolled back."""
-        await self._run(self._close)
+        """Finish what was begun and close the file."""
+        await asyncio.to_thread(self._writing.shutdown)
+        await asyncio.to_thread(self._reading.shutdown)
+        self._engine.dispose()
 
-    async def _run(self, work: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    def _work_off(self) -> None:
+        jobs = [self._jobs.popleft() for _ in range(min(len(self._jobs), MOST_TOGETHER))]
+        if not jobs:
+            return  # the one before took this one along
+        done = self._together(jobs) or [self._alone(job) for job in jobs]
+        jobs[0].answer.get_loop().call_soon_threadsafe(_deliver, jobs, done)
 
-    def _execute(self, statement: Executable, parameters: Any) -> CursorResult[Any]:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        result = self._connection.execute(statement, parameters)
-        return cast("CursorResult[Any]", result.freeze()()) if result.returns_rows else result
+    def _together(self, jobs: Sequence[_Job]) -> list[Any] | None:
+        if len(jobs) == 1:
+            return None
+        try:
+            with self._engine.begin() as connection:
+                return [job.work(connection) for job in jobs]
+        except Exception:  # noqa: BLE001 - whose it is comes out when each is run alone
+            return None
 
-    def _commit(self) -> None:
-        if self._connection is not None:
-            self._connection.commit()
+    def _alone(self, job: _Job) -> Any:
+        try:
+            with self._engine.begin() as connection:
+                return job.work(connection)
+        except Exception as error:  # noqa: BLE001 - raised again where the work was asked for
+            return _Failed(error)
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+
+@dataclass(frozen=True)
+class _Failed:
+    error: Exception
 
 
-class Threads:
-    """The threads of one SQLite database: one for all that write, a few for those that only read."""
-
-    def __init__(self) -> None:
-        self.writer = ThreadPoolExecutor(1, "store-writer")
-        self._readers = [ThreadPoolExecutor(1, f"store-reader-{at}") for at in range(READERS)]
-        self._next = itertools.cycle(self._readers)
-        self.turn = asyncio.Lock()
-        """Held through a write transaction: its statements and another's may not take turns in the thread."""
-
-    @property
-    def reader(self) -> ThreadPoolExecutor:
-        return next(self._next)
-
-    def stop(self) -> None:
-        for thread in (self.writer, *self._readers):
-            thread.shutdown(wait=True)
+def _deliver(jobs: Sequence[_Job], done: Sequence[Any]) -> None:
+    for job, result in zip(jobs, done, strict=True):
+        if job.answer.cancelled():
+            continue
+        if isinstance(result, _Failed):
+            job.answer.set_exception(result.error)
+        else:
+            job.answer.set_result(result)

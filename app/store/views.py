@@ -5,17 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, literal, select, tuple_
+from sqlalchemy.engine import Connection
 
 from agents.incident import State
-from app.store.database import Database
+from app.store.database import reads
 from app.store.tables import Moment, attempts, incidents, timeline
 
 DOCUMENTS = ("diagnosis", "patch", "verification", "outcome")
 IDENTITY = ("cluster", "namespace", "rollout", "uid", "revision", "canary_hash", "stable_hash")
 
 
-async def list_incidents(
-    db: Database, filters: Mapping[str, str], limit: int, before: tuple[datetime, str] | None
+@reads
+def list_incidents(
+    connection: Connection, filters: Mapping[str, str], limit: int, before: tuple[datetime, str] | None
 ) -> list[dict[str, Any]]:
     """Incidents with the state of their last attempt; `filters` by `state`, `namespace`, `rollout`, `cluster`."""
     last = select(attempts.c.incident, func.max(attempts.c.number).label("number")).group_by(attempts.c.incident)
@@ -33,8 +35,7 @@ async def list_incidents(
         query = query.where(
             tuple_(incidents.c.created_at, incidents.c.key) < tuple_(literal(before[0], Moment()), literal(before[1]))
         )
-    async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return [
         {
             "id": row.key,
@@ -49,7 +50,8 @@ async def list_incidents(
     ]
 
 
-async def count_by_state(db: Database) -> dict[str, int]:
+@reads
+def count_by_state(connection: Connection) -> dict[str, int]:
     """How many incidents have their last attempt in each state."""
     last = select(attempts.c.incident, func.max(attempts.c.number).label("number")).group_by(attempts.c.incident)
     newest = last.subquery()
@@ -58,30 +60,27 @@ async def count_by_state(db: Database) -> dict[str, int]:
         .join(newest, (attempts.c.incident == newest.c.incident) & (attempts.c.number == newest.c.number))
         .group_by(attempts.c.state)
     )
-    async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return {row[0]: row[1] for row in rows}
 
 
-async def count_waiting(db: Database) -> int:
+@reads
+def count_waiting(connection: Connection) -> int:
     """How many attempts are captured, or handed over, and not yet begun by the worker."""
     waiting = attempts.c.state.in_([State.RECEIVED.value, State.CAPTURING.value])
-    async with db.read() as connection:
-        return int((await connection.execute(select(func.count()).select_from(attempts).where(waiting))).scalar_one())
+    return int(connection.execute(select(func.count()).select_from(attempts).where(waiting)).scalar_one())
 
 
-async def show_incident(db: Database, key: str, number: int | None = None) -> dict[str, Any] | None:
+@reads
+def show_incident(connection: Connection, key: str, number: int | None = None) -> dict[str, Any] | None:
     """One incident with the documents of its last attempt, or of attempt `number`, on top."""
-    async with db.read() as connection:
-        incident = (await connection.execute(select(incidents).where(incidents.c.key == key))).first()
-        if incident is None:
-            return None
-        query = select(attempts).where(attempts.c.incident == key).order_by(attempts.c.number)
-        rows = (await connection.execute(query)).all()
-        ids = [row.id for row in rows]
-        steps = (
-            await connection.execute(select(timeline).where(timeline.c.attempt.in_(ids)).order_by(timeline.c.id))
-        ).all()
+    incident = connection.execute(select(incidents).where(incidents.c.key == key)).first()
+    if incident is None:
+        return None
+    query = select(attempts).where(attempts.c.incident == key).order_by(attempts.c.number)
+    rows = connection.execute(query).all()
+    ids = [row.id for row in rows]
+    steps = (connection.execute(select(timeline).where(timeline.c.attempt.in_(ids)).order_by(timeline.c.id))).all()
     shown = next((row for row in reversed(rows) if number in {row.number, None}), None)
     if shown is None:
         return None
