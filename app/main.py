@@ -50,6 +50,13 @@ class LazyQueue:
                 self._queue = await asyncio.to_thread(self._open)
         return self._queue
 
+    async def warm(self) -> None:
+        """Open it now, so that no attempt waits for the import; what fails here is tried again at the first use."""
+        try:
+            await self.get()
+        except Exception:
+            log.exception("the heal queue could not be opened yet")
+
     async def close(self) -> None:
         if self._queue is not None:
             await self._queue.close()
@@ -81,6 +88,7 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
         tasks = [asyncio.create_task(steps.keep_catching_up())]
         if background is not None:
             tasks.append(asyncio.create_task(_forever(background)))
+        tasks.append(asyncio.create_task(queue.warm()))
         log.info("intake ready", host=settings.host, port=settings.port)
         yield
         for task in tasks:

@@ -142,7 +142,9 @@ def _parse(raw: bytes) -> dict[str, Any]:
         raise Unreadable("the body is not JSON") from error
     if not isinstance(body, dict):
         raise Unreadable("the body is JSON but not an object")
-    storable: dict[str, Any] = _storable(body, 0)
+    _refuse_deep(body, 0)
+    # Only an escape can bring in what a database refuses, and hardly any body holds one.
+    storable: dict[str, Any] = _storable(body) if b"\\u" in raw else body
     return storable
 
 
@@ -157,15 +159,21 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _storable(value: Any, depth: int) -> Any:
+def _refuse_deep(value: Any, depth: int) -> None:
     if depth > DEEPEST:
         raise Unreadable(f"the body is nested deeper than {DEEPEST} levels")
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            _refuse_deep(item, depth + 1)
+
+
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {UNSTORABLE.sub("\ufffd", key): _storable(item, depth + 1) for key, item in value.items()}
+        return {UNSTORABLE.sub("\ufffd", key): _storable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_storable(item, depth + 1) for item in value]
+        return [_storable(item) for item in value]
     return value
 
 

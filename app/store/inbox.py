@@ -20,6 +20,15 @@ KEPT = timedelta(days=30)
 """For the rows that are done with. What an attempt was opened by is in its bundle as well."""
 
 
+UPSERT = {
+    name: dialect.insert(inbox).on_conflict_do_update(
+        index_elements=[inbox.c.id], set_={"deliveries": inbox.c.deliveries + 1}
+    )
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+"""Built once: Argo's reconcile waits for this statement, and building one takes as long as running it."""
+
+
 class Pending(BaseModel):
     """A notification of a failed canary that no attempt has been found or opened for yet."""
 
@@ -56,11 +65,7 @@ def put(
         "deliveries": 1,
         "admitted_at": None if sighting else now,
     }
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(inbox).values(values)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[inbox.c.id], set_={"deliveries": inbox.c.deliveries + 1})
-    )
+    connection.execute(UPSERT[connection.dialect.name], values)
 
 
 @reads

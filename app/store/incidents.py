@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy import Row, bindparam, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -19,6 +19,21 @@ from app.store.database import Database, reads, writes
 from app.store.tables import attempts, bundles, inbox, incidents, timeline
 
 MOST_AT_ONCE = 100
+
+
+# Statements of `admit`, which runs once a notification, are built once.
+ADD_INCIDENT = {
+    name: dialect.insert(incidents).on_conflict_do_nothing()
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+HOLD_INCIDENT = select(incidents).where(incidents.c.key == bindparam("held")).with_for_update()
+ATTEMPT = tuple(
+    attempts.c[name]
+    for name in ("id", "number", "state", "detail", "opened_by", "opened_at", "aborted_at", "failed_at")
+)
+"""An attempt without the documents that stages left with it."""
+PAST_ATTEMPTS = select(*ATTEMPT).where(attempts.c.incident == bindparam("held")).order_by(attempts.c.number)
+MARK_ADMITTED = update(inbox).where(inbox.c.id == bindparam("row")).values(admitted_at=bindparam("at"))
 
 
 class Admission(BaseModel):
@@ -62,7 +77,7 @@ def admit(connection: Connection, row: str, sighting: Sighting, now: datetime) -
             attempt = attempt.model_copy(update={"aborted_at": abort})
         if learnt:
             connection.execute(update(attempts).where(attempts.c.id == last.id).values(learnt))
-    connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
+    connection.execute(MARK_ADMITTED, {"row": row, "at": now})
     return Admission(attempt=attempt, opened=opened)
 
 
@@ -86,13 +101,10 @@ def open_manual(connection: Connection, incident: Incident, actor: str, now: dat
 
 def _lock(connection: Connection, incident: Incident, now: datetime) -> tuple[Incident, Sequence[Row[Any]]]:
     """Make sure the incident is there, hold its row, and return it as first stored, with its attempts in order."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    values = incident.model_dump() | {"key": incident.key, "created_at": now}
-    connection.execute(dialect.insert(incidents).values(values).on_conflict_do_nothing())
-    stored = select(incidents).where(incidents.c.key == incident.key).with_for_update()
-    row = connection.execute(stored).one()
-    query = select(attempts).where(attempts.c.incident == incident.key).order_by(attempts.c.number)
-    return _incident(row), connection.execute(query).all()
+    key = incident.key
+    connection.execute(ADD_INCIDENT[connection.dialect.name], incident.model_dump() | {"key": key, "created_at": now})
+    row = connection.execute(HOLD_INCIDENT, {"held": key}).one()
+    return _incident(row), connection.execute(PAST_ATTEMPTS, {"held": key}).all()
 
 
 class _Origin(NamedTuple):
@@ -178,7 +190,7 @@ def mark_enqueued(connection: Connection, attempt: str, now: datetime) -> None:
 
 @reads
 def find_attempt(connection: Connection, attempt: str) -> Attempt | None:
-    query = select(attempts, incidents).join(incidents).where(attempts.c.id == attempt)
+    query = select(*ATTEMPT, incidents).join(incidents).where(attempts.c.id == attempt)
     row = connection.execute(query).first()
     return None if row is None else _attempt(row, _incident(row))
 
@@ -206,7 +218,7 @@ async def without_workflow(db: Database) -> tuple[Attempt, ...]:
 @reads
 def _attempts(connection: Connection, condition: Any) -> tuple[Attempt, ...]:
     query = (
-        select(attempts, incidents).join(incidents).where(condition).order_by(attempts.c.opened_at).limit(MOST_AT_ONCE)
+        select(*ATTEMPT, incidents).join(incidents).where(condition).order_by(attempts.c.opened_at).limit(MOST_AT_ONCE)
     )
     rows = connection.execute(query).all()
     return tuple(_attempt(row, _incident(row)) for row in rows)
@@ -238,11 +250,11 @@ def _count_stage(connection: Connection, attempt: str, now: datetime) -> None:
         counters.add(connection, counters.STAGE_SECONDS, {last.state: max(0.0, (now - last.at).total_seconds())})
 
 
-def _incident(row: Row[Any]) -> Incident:
+def _incident(row: Row[*tuple[Any, ...]]) -> Incident:
     return Incident.model_validate({name: getattr(row, name) for name in Incident.model_fields})
 
 
-def _attempt(row: Row[Any], incident: Incident) -> Attempt:
+def _attempt(row: Row[*tuple[Any, ...]], incident: Incident) -> Attempt:
     return Attempt(
         incident=incident,
         number=row.number,

@@ -19,8 +19,9 @@ from agents.verification import (
     Verification,
     verify,
 )
+from agents.verification.nouns import tail
 from agents.verification.syntax import syntax_error
-from agents.verification.verify import GREEN_REPEATS, shows, tail
+from agents.verification.verify import GREEN_REPEATS, shows
 from tests.fakes import FakeCommit, FakeRepository, FakeSandbox, FakeWorkspace, Files
 
 URL = "file:///forge/shop.git"

@@ -51,9 +51,8 @@ async def test_the_figures_are_those_of_the_store(tmp_path: Path) -> None:
     await bundles.save(db, attempt, seal(INCIDENT, 1, [gap], START))
     await incidents.advance(db, attempt, State.DIAGNOSING, START + timedelta(seconds=5))
     await incidents.advance(db, attempt, State.DIAGNOSING, START + timedelta(seconds=9))
-    async with db.write() as connection:
-        await counters.add(connection, counters.MODEL_TOKENS, {"input": 1200})
-        await counters.add(connection, counters.MODEL_TOKENS, {"input": 300, "output": 40})
+    await db.write(lambda connection: counters.add(connection, counters.MODEL_TOKENS, {"input": 1200}))
+    await db.write(lambda connection: counters.add(connection, counters.MODEL_TOKENS, {"input": 300, "output": 40}))
     await db.close()
 
     answer = await scrape(tmp_path, "read-token")

@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from agents.errors import Invalid
@@ -36,8 +37,7 @@ def test_the_migrations_make_exactly_the_tables(db_url: str) -> None:
 async def test_migrating_again_changes_nothing_and_keeps_what_is_there(db: Database, db_url: str) -> None:
     await put_letter(db, datetime(2026, 11, 24, tzinfo=UTC))
     await asyncio.to_thread(migrate, db_url)
-    async with db.read() as connection:
-        assert len((await connection.execute(select(dead_letters))).all()) == 1
+    assert len(await db.read(lambda connection: connection.execute(select(dead_letters)).all())) == 1
 
 
 def test_two_processes_may_migrate_at_once(db_url: str) -> None:
@@ -92,38 +92,50 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 )
 async def test_moments_come_back_as_they_were_put_in_utc(db: Database, moment: datetime) -> None:
     await put_letter(db, moment)
-    async with db.read() as connection:
-        stored = (await connection.execute(select(dead_letters.c.received_at))).scalar_one()
+    stored = await db.read(lambda connection: connection.execute(select(dead_letters.c.received_at)).scalar_one())
     assert stored == moment
     assert stored.utcoffset() == timedelta(0)
 
 
 async def test_text_that_no_database_holds_is_stored_with_marks_in_its_place(db: Database) -> None:
     await put_letter(db, datetime(2026, 11, 24, tzinfo=UTC), reason="a\x00b\ud800c")
-    async with db.read() as connection:
-        stored = (await connection.execute(select(dead_letters.c.reason))).scalar_one()
-        same = select(dead_letters.c.id).where(dead_letters.c.reason == "a\x00b\ud800c")
-        assert (await connection.execute(same)).scalar() is not None
+    stored = await db.read(lambda connection: connection.execute(select(dead_letters.c.reason)).scalar_one())
+    same = select(dead_letters.c.id).where(dead_letters.c.reason == "a\x00b\ud800c")
+    assert await db.read(lambda connection: connection.execute(same).scalar()) is not None
     assert stored == "a\ufffdb\ufffdc"
 
 
 async def test_a_reference_to_nothing_is_refused(db: Database) -> None:
     row = {"attempt": "nobody", "at": datetime(2026, 11, 24, tzinfo=UTC), "state": "received"}
     with pytest.raises(IntegrityError):
-        async with db.write() as connection:
-            await connection.execute(insert(timeline).values(row))
+        await db.write(lambda connection: connection.execute(insert(timeline).values(row)))
 
 
-async def test_a_write_that_fails_is_taken_back_whole(db: Database) -> None:
-    async def fail_half_way() -> None:
-        async with db.write() as connection:
-            await connection.execute(insert(dead_letters).values(letter(datetime(2026, 11, 24, tzinfo=UTC))))
-            raise RuntimeError
+async def test_a_write_that_fails_is_taken_back_whole_and_alone(db: Database) -> None:
+    """Writes that wait together share a transaction; one that fails may not take the others with it."""
+    at = datetime(2026, 11, 24, tzinfo=UTC)
 
-    with pytest.raises(RuntimeError):
-        await fail_half_way()
-    async with db.read() as connection:
-        assert (await connection.execute(select(dead_letters))).all() == []
+    def fail_half_way(connection: Connection) -> None:
+        connection.execute(insert(dead_letters).values(letter(at, "half")))
+        raise RuntimeError
+
+    writes = [put_letter(db, at, reason=str(number)) for number in range(20)]
+    done = await asyncio.gather(*writes[:10], db.write(fail_half_way), *writes[10:], return_exceptions=True)
+    assert [type(one) for one in done if one is not None] == [RuntimeError]
+    stored = await db.read(lambda connection: connection.execute(select(dead_letters.c.reason)).scalars().all())
+    assert sorted(stored, key=int) == [str(number) for number in range(20)]
+
+
+async def test_a_write_that_nobody_waits_for_any_more_holds_nothing_up(db: Database) -> None:
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    waiting = asyncio.create_task(put_letter(db, at, "first"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await put_letter(db, at, "second")
+    stored = await db.read(lambda connection: connection.execute(select(dead_letters.c.reason)).scalars().all())
+    assert "second" in stored
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_the_inbox_takes_writes_only_when_it_is_there(db: Database, tmp_path: Path) -> None:
@@ -136,8 +148,7 @@ async def test_the_inbox_takes_writes_only_when_it_is_there(db: Database, tmp_pa
 async def test_many_writers_wait_for_each_other(db: Database) -> None:
     at = datetime(2026, 11, 24, tzinfo=UTC)
     await asyncio.gather(*(put_letter(db, at + timedelta(seconds=number)) for number in range(60)))
-    async with db.read() as connection:
-        assert len((await connection.execute(select(dead_letters))).all()) == 60
+    assert len(await db.read(lambda connection: connection.execute(select(dead_letters)).all())) == 60
 
 
 def letter(moment: datetime, reason: str = "") -> dict[str, object]:
@@ -145,5 +156,4 @@ def letter(moment: datetime, reason: str = "") -> dict[str, object]:
 
 
 async def put_letter(db: Database, moment: datetime, reason: str = "") -> None:
-    async with db.write() as connection:
-        await connection.execute(insert(dead_letters).values(letter(moment, reason)))
+    await db.write(lambda connection: connection.execute(insert(dead_letters).values(letter(moment, reason))))

@@ -62,10 +62,10 @@ async def test_dead_letters_go_after_a_week_even_if_no_new_one_comes(db: Databas
 
 async def test_no_more_than_a_thousand_dead_letters_are_kept(db: Database) -> None:
     row = {"received_at": START, "cluster": "prod", "reason": "not JSON", "size": 1, "body": b""}
-    async with db.write() as connection:
-        await connection.execute(insert(letters), [row] * (dead_letters.MOST + 7))
+    await db.write(lambda connection: connection.execute(insert(letters), [row] * (dead_letters.MOST + 7)))
     await dead_letters.put(db, "prod", "the newest", 2, "", START)
     assert await dead_letters.count(db) == dead_letters.MOST
-    async with db.read() as connection:
-        reasons = (await connection.execute(select(letters.c.reason).order_by(letters.c.id.desc()))).scalars().all()
+    reasons = await db.read(
+        lambda connection: connection.execute(select(letters.c.reason).order_by(letters.c.id.desc())).scalars().all()
+    )
     assert reasons[0] == "the newest"
