@@ -60,5 +60,5 @@ def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], 
 
 
 def _line(hunk: Hunk, function: Function, text: str) -> int:
-    line = present_line(hunk, text) or hunk.new_start
+    line = present_line(hunk, text.split("\n")) or hunk.new_start
     return line if function.first_line <= line <= function.last_line else function.first_line
