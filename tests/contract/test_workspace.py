@@ -235,3 +235,7 @@ async def test_a_folder_that_is_not_ours_is_not_used(real: RealSite, tmp_path: P
     with pytest.raises(Denied, match="SELFHEAL_SANDBOX_DIR"):
         await real.workspace.lay_out(real.url, real.shas[0], {})
     assert list(elsewhere.glob("*")) == []
+    real.root.unlink()
+    real.root.write_text("a file")
+    with pytest.raises(Denied, match="SELFHEAL_SANDBOX_DIR"):
+        await real.workspace.lay_out(real.url, real.shas[0], {})

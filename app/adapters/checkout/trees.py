@@ -52,8 +52,12 @@ class Trees:
         await asyncio.to_thread(_remove, Path(tree))
 
     def _make(self, entries: list[_Entry], blobs: bytes, files: Mapping[str, str | None]) -> str:
-        self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if self._root.is_symlink() or self._root.stat().st_uid != os.geteuid():
+        try:
+            self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
+            is_ours = not self._root.is_symlink() and self._root.stat().st_uid == os.geteuid()
+        except OSError as error:
+            raise Denied(f"{self._root} cannot be used ({error.strerror}); set SELFHEAL_SANDBOX_DIR") from error
+        if not is_ours:
             raise Denied(f"{self._root} belongs to somebody else; set SELFHEAL_SANDBOX_DIR to a folder of its own")
         tree = Path(tempfile.mkdtemp(prefix="tree-", dir=self._root))
         try:
