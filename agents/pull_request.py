@@ -164,13 +164,17 @@ async def ensure_branch(wanted: Wanted, forge: Forge) -> bool:
     """Point the branch at a commit with the wanted changes; False where a person has pushed to it."""
     head = await forge.head(wanted.repository, wanted.branch)
     if head is not None:
-        trailers = _trailers(head.message)
-        if trailers.get(INCIDENT_TRAILER) != wanted.incident:
+        if _trailers(head.message).get(INCIDENT_TRAILER) != wanted.incident:
             return False
-        if trailers.get(CHANGE_TRAILER) == change_digest(wanted.changes):
+        if _is_wanted(head, wanted):
             return True
     sha = await forge.commit(wanted.repository, wanted.base_commit, wanted.changes, _message(wanted))
-    await forge.point(wanted.repository, wanted.branch, sha, head.sha if head else None)
+    try:
+        await forge.point(wanted.repository, wanted.branch, sha, head.sha if head else None)
+    except Conflict:
+        head = await forge.head(wanted.repository, wanted.branch)
+        if head is None or not _is_wanted(head, wanted):
+            raise
     return True
 
 
@@ -219,6 +223,13 @@ def _digest(text: str) -> str:
 def _message(wanted: Wanted) -> str:
     trailers = {INCIDENT_TRAILER: wanted.incident, CHANGE_TRAILER: change_digest(wanted.changes)}
     return f"{wanted.message.rstrip()}\n\n" + "".join(f"{key}: {value}\n" for key, value in trailers.items())
+
+
+def _is_wanted(head: Head, wanted: Wanted) -> bool:
+    """Whether the commit is ours, of this incident and with these changes: another worker may have been quicker."""
+    trailers = _trailers(head.message)
+    ours = (trailers.get(INCIDENT_TRAILER), trailers.get(CHANGE_TRAILER))
+    return ours == (wanted.incident, change_digest(wanted.changes))
 
 
 def _trailers(message: str) -> dict[str, str]:

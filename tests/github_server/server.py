@@ -50,6 +50,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     after: bool = False
     seconds: float = 0
+    raw: str | None = None
+    """The whole body, instead of GitHub's JSON around the message."""
 
 
 Trouble = Callable[[int, str, str], HangUp | Answer | None]
@@ -82,9 +84,13 @@ class GitHubServer:
         try:
             yield self
         finally:
-            self._server.shutdown()
-            self._server.server_close()
+            self.close()
             thread.join()
+
+    def close(self) -> None:
+        """Stop answering; again is fine."""
+        self._server.shutdown()
+        self._server.server_close()
 
     def url(self, full_name: str) -> str:
         return f"{self.web}/{full_name}"
@@ -106,6 +112,8 @@ class GitHubServer:
         if isinstance(trouble, Answer):
             time.sleep(trouble.seconds)
             response = Response.of_json(trouble.status, {"message": trouble.message}, trouble.headers)
+            if trouble.raw is not None:
+                response = Response(trouble.status, trouble.headers, trouble.raw.encode())
         elif trouble is not None:
             response = None
         status = response.status if response else 0

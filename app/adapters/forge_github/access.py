@@ -66,7 +66,8 @@ class Access:
         """The value of git's Authorization header, good for a quarter of an hour at least."""
         name = self._name(url)
         _, token = await self._patiently(lambda: self._sign_in(name))
-        return SecretStr("Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode())
+        pair = base64.b64encode(f"x-access-token:{token.get_secret_value()}".encode())
+        return SecretStr(f"Basic {pair.decode()}")
 
     async def call(self, url: str, doing: str, work: Callable[[Repository], Result]) -> Result:
         """What `work` returns for the repository; it may run twice, when GitHub refused it without effect.
@@ -101,10 +102,10 @@ class Access:
         with identity.lock:
             return self._translated(f"{doing} ({'/'.join(name)})", lambda: work(self._repository(identity, name)))
 
-    def _sign_in(self, name: Name) -> tuple[Identity, str]:
+    def _sign_in(self, name: Name) -> tuple[Identity, SecretStr]:
         """The identity for a repository, and its token, which may have to be fetched."""
 
-        def sign_in() -> tuple[Identity, str]:
+        def sign_in() -> tuple[Identity, SecretStr]:
             identity = self._identities.of(name)
             return identity, identity.tokens.current()
 

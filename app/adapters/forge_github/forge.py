@@ -3,6 +3,7 @@
 from functools import partial
 
 from github import UnknownObjectException
+from github.GitRef import GitRef
 from github.Issue import Issue
 from github.PullRequest import PullRequest
 from github.Repository import Repository
@@ -74,11 +75,17 @@ class GitHubForge:
 
 
 def _head(branch: str, repository: Repository) -> Head | None:
+    ref = _ref(branch, repository)
+    if ref is None:
+        return None
+    return Head(sha=ref.object.sha, message=repository.get_git_commit(ref.object.sha).message)
+
+
+def _ref(branch: str, repository: Repository) -> GitRef | None:
     try:
-        sha = repository.get_git_ref(f"heads/{branch}").object.sha
+        return repository.get_git_ref(f"heads/{branch}")
     except UnknownObjectException:
         return None
-    return Head(sha=sha, message=repository.get_git_commit(sha).message)
 
 
 def _point(branch: str, sha: str, expected: str | None, repository: Repository) -> None:
@@ -92,13 +99,9 @@ def _point(branch: str, sha: str, expected: str | None, repository: Repository) 
     if expected is None:
         repository.create_git_ref(f"refs/heads/{branch}", sha)
         return
-    ref = repository.get_git_ref(f"heads/{branch}")
-    try:
-        now = ref.object.sha
-    except UnknownObjectException:
-        raise Conflict(f"the branch {branch} is gone") from None
-    if now != expected:
-        raise Conflict(f"the branch {branch} is not at {expected} any more")
+    ref = _ref(branch, repository)
+    if ref is None or ref.object.sha != expected:
+        raise Conflict(f"the branch {branch} is {'gone' if ref is None else f'not at {expected} any more'}")
     ref.edit(sha, force=True)
 
 

@@ -36,9 +36,12 @@ class Identity:
 
 
 class Tokens(Protocol):
-    """Where an identity's token comes from. Both calls may block, and raise PyGithub's errors."""
+    """Where an identity's token comes from. Both calls may block, and raise PyGithub's errors.
 
-    def current(self) -> str: ...
+    It is handed on as a secret, so that no variable of ours shows it in a logged traceback.
+    """
+
+    def current(self) -> SecretStr: ...
 
     def renew(self) -> bool:
         """Forget the token that was refused; False where there is no other to be had."""
@@ -59,8 +62,8 @@ class TokenIdentity:
     def forget(self, name: Name) -> None:
         """Nothing is remembered about a repository."""
 
-    def current(self) -> str:
-        return self._token.get_secret_value()
+    def current(self) -> SecretStr:
+        return self._token
 
     def renew(self) -> bool:
         return False
@@ -108,12 +111,12 @@ class InstallationTokens:
         self._token: SecretStr | None = None
         self._until = datetime.min.replace(tzinfo=utc_now().tzinfo)
 
-    def current(self) -> str:
+    def current(self) -> SecretStr:
         with self._lock:
             if self._token is None or utc_now() > self._until - RENEW_BEFORE:
                 granted = self._integration.get_access_token(self._installation, permissions=PERMISSIONS)
                 self._token, self._until = SecretStr(granted.token), granted.expires_at
-            return self._token.get_secret_value()
+            return self._token
 
     def renew(self) -> bool:
         with self._lock:
@@ -133,7 +136,7 @@ class LiveAuth(Auth.Auth):
 
     @property
     def token(self) -> str:
-        return self._tokens.current()
+        return self._tokens.current().get_secret_value()
 
 
 def _try_to_sign(auth: Auth.AppAuth, app: GitHubApp) -> None:

@@ -1,0 +1,24 @@
+"""Our adapter as a client of the pretended GitHub: no pauses between requests, short patience."""
+
+from pydantic import SecretStr
+
+from app.adapters.forge_github import Access, GitHubForge
+from app.github_account import GitHubAccount
+from tests.github_server.server import GitHubServer
+
+WRITER_TOKEN = "ghp_writer"
+
+
+def access_of(server: GitHubServer, token: str = WRITER_TOKEN, *, patience: float = 5) -> Access:
+    account = GitHubAccount.of(server.api, SecretStr(token), None, None, None)
+    assert account is not None
+    return impatient(account, patience)
+
+
+def impatient(account: GitHubAccount, patience: float = 5) -> Access:
+    return Access(account, seconds_between_requests=0, seconds_between_writes=0, timeout=1, patience=patience)
+
+
+def forge_of(server: GitHubServer, token: str = WRITER_TOKEN) -> GitHubForge:
+    """The forge of a process that has just started."""
+    return GitHubForge(access_of(server, token))
