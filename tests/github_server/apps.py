@@ -38,7 +38,7 @@ def create_token(request: Request, number: str) -> Any:
     asked = request.body.get("permissions") or dict(app.permissions)
     if any(app.permissions.get(name) not in {level, "write"} for name, level in asked.items()):
         raise Refused(422, "The permissions requested are not granted to this installation.")
-    until = time.time() + app.token_seconds
+    until = request.hub.now() + app.token_seconds
     token = f"ghs_{secrets.token_hex(18)}"
     permissions = {"metadata": "read", **asked}
     request.hub.grants[token] = Grant(f"app-{app.app_id}[bot]", permissions, repositories, until, of_app=True)

@@ -1,8 +1,12 @@
 """Our adapter as a client of the pretended GitHub: no pauses between requests, short patience."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from pydantic import SecretStr
 
 from app.adapters.forge_github import Access, GitHubForge
+from app.clock import utc_now
 from app.github_account import GitHubAccount
 from tests.github_server.server import GitHubServer
 
@@ -15,8 +19,8 @@ def access_of(server: GitHubServer, token: str = WRITER_TOKEN, *, patience: floa
     return impatient(account, patience)
 
 
-def impatient(account: GitHubAccount, patience: float = 5) -> Access:
-    return Access(account, seconds_between_requests=0, seconds_between_writes=0, timeout=1, patience=patience)
+def impatient(account: GitHubAccount, patience: float = 5, now: Callable[[], datetime] = utc_now) -> Access:
+    return Access(account, seconds_between_requests=0, seconds_between_writes=0, timeout=1, patience=patience, now=now)
 
 
 def forge_of(server: GitHubServer, token: str = WRITER_TOKEN) -> GitHubForge:

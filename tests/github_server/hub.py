@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -199,6 +199,8 @@ class Hub:
         self.moved: dict[str, str] = {}
         self.grants: dict[str, Grant] = {}
         self.apps: dict[str, App] = {}
+        self.now: Callable[[], float] = time.time
+        """Of the tokens' ends."""
         self.lock = threading.RLock()
 
     def create(self, full_name: str) -> Repository:
@@ -220,7 +222,7 @@ class Hub:
     def grant(self, token: str) -> Grant:
         """Who presents a token; GitHub's 401 for one that is unknown or has ended."""
         grant = self.grants.get(token)
-        if grant is None or (grant.expires is not None and grant.expires < time.time()):
+        if grant is None or (grant.expires is not None and grant.expires < self.now()):
             raise Refused(401, "Bad credentials")
         return grant
 

@@ -36,7 +36,7 @@ REMOTE_GUARDS = (
 )
 FINAL = re.compile(
     r"repository .*not found|returned error: (?:301|302|307|308|401|403|404)|authentication failed"
-    r"|could not read username|unable to update url base from redirection|certificate|transport .* not allowed",
+    r"|unable to update url base from redirection|certificate|transport .* not allowed",
     re.IGNORECASE,
 )
 """What git says when asking the server again would not help; everything else about a remote may pass."""
@@ -100,6 +100,8 @@ def full_sha(revision: str) -> str:
 
 
 def _refusal(command: str, said: str, origin: Origin | None) -> SelfhealError:
+    if "could not read Username" in said:
+        return Denied(f"git {command}: the server does not accept our credentials")
     if origin is not None and origin.is_remote and not FINAL.search(said):
         return Transient(f"git {command}: {said[:300]}")
     return Denied(f"git {command}: {said[:300]}")

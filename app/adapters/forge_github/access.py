@@ -16,7 +16,7 @@ from github.Repository import Repository
 from pydantic import SecretStr
 
 from agents.errors import Denied, SelfhealError
-from app.adapters.forge_github.identity import AppIdentity, Identity, Name, TokenIdentity
+from app.adapters.forge_github.identity import AppIdentity, Clock, Identity, Name, TokenIdentity
 from app.adapters.forge_github.refusals import UNUSABLE, Limited, SignedOut, refusal
 from app.clock import utc_now
 from app.github_account import GitHubAccount, repository_name
@@ -45,16 +45,18 @@ class Access:
         seconds_between_writes: float = 1.0,
         timeout: int = TIMEOUT_SECONDS,
         patience: float = PATIENCE_SECONDS,
+        now: Clock = utc_now,
     ) -> None:
         self._account = account
         self._timeout = timeout
         self._between = (seconds_between_requests, seconds_between_writes)
         self._patience = patience
+        self._now = now
         auth = account.auth
         self._identities = (
             TokenIdentity(auth, self._connect)
             if isinstance(auth, SecretStr)
-            else AppIdentity(auth, self._integrate, self._connect)
+            else AppIdentity(auth, self._integrate, self._connect, now)
         )
 
     def address(self, url: str) -> str | None:
@@ -135,7 +137,7 @@ class Access:
         except SelfhealError:
             raise
         except (GithubException, *UNUSABLE) as error:
-            ours = refusal(doing, error, utc_now().timestamp())
+            ours = refusal(doing, error, self._now().timestamp())
         raise ours
 
     def _name(self, url: str) -> Name:
@@ -160,5 +162,11 @@ class Access:
 
     def _integrate(self, auth: Auth.AppAuth) -> GithubIntegration:
         return GithubIntegration(
-            auth=auth, base_url=self._account.api, timeout=self._timeout, user_agent=USER_AGENT, retry=None
+            auth=auth,
+            base_url=self._account.api,
+            timeout=self._timeout,
+            user_agent=USER_AGENT,
+            retry=None,
+            seconds_between_requests=self._between[0],
+            seconds_between_writes=self._between[1],
         )

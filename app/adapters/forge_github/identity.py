@@ -6,7 +6,7 @@ them: GitHub then refuses a change below `.github/workflows/` whatever our own p
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from github import Auth, Github, GithubIntegration
@@ -14,16 +14,17 @@ from jwt import PyJWTError
 from pydantic import SecretStr
 
 from agents.errors import Invalid
-from app.clock import utc_now
 from app.github_account import GitHubApp
 
 PERMISSIONS = {"contents": "write", "pull_requests": "write", "issues": "write"}
-RENEW_BEFORE = timedelta(minutes=15)
-"""A token is good for an hour; a fetch of a large repository must be able to end with the one it began with."""
+RENEW_AFTER = 0.75
+"""Of a token's life, which is an hour: a fetch of a large repository must be able to end with the one it began with."""
 
 Name = tuple[str, str]
 """Owner and name of a repository."""
 Connect = Callable[[Auth.Auth], Github]
+Integrate = Callable[[Auth.AppAuth], GithubIntegration]
+Clock = Callable[[], datetime]
 
 
 class Identity:
@@ -72,14 +73,13 @@ class TokenIdentity:
 class AppIdentity:
     """A GitHub App: one identity an installation, found by the repository unless it is given."""
 
-    def __init__(
-        self, app: GitHubApp, integration: Callable[[Auth.AppAuth], GithubIntegration], connect: Connect
-    ) -> None:
+    def __init__(self, app: GitHubApp, integrate: Integrate, connect: Connect, now: Clock) -> None:
         auth = Auth.AppAuth(app.app_id, app.private_key_file.read_text(encoding="utf-8"))
         _try_to_sign(auth, app)
         self._given = app.installation_id
-        self._integration = integration(auth)
+        self._integration = integrate(auth)
         self._connect = connect
+        self._now = now
         self._lock = threading.Lock()
         self._found: dict[Name, int] = {}
         self._identities: dict[int, Identity] = {}
@@ -91,7 +91,7 @@ class AppIdentity:
             if installation is None:
                 installation = self._found[name] = self._integration.get_repo_installation(*name).id
             if installation not in self._identities:
-                tokens = InstallationTokens(self._integration, self._lock, installation)
+                tokens = InstallationTokens(self._integration, self._lock, installation, self._now)
                 self._identities[installation] = Identity(self._connect(LiveAuth(tokens)), tokens)
             return self._identities[installation]
 
@@ -104,18 +104,21 @@ class AppIdentity:
 class InstallationTokens:
     """The token of one installation, renewed before it ends."""
 
-    def __init__(self, integration: GithubIntegration, lock: threading.Lock, installation: int) -> None:
+    def __init__(self, integration: GithubIntegration, lock: threading.Lock, installation: int, now: Clock) -> None:
         self._integration = integration
         self._lock = lock
         self._installation = installation
+        self._now = now
         self._token: SecretStr | None = None
-        self._until = datetime.min.replace(tzinfo=utc_now().tzinfo)
+        self._renew_at = now()
 
     def current(self) -> SecretStr:
         with self._lock:
-            if self._token is None or utc_now() > self._until - RENEW_BEFORE:
+            now = self._now()
+            if self._token is None or now >= self._renew_at:
                 granted = self._integration.get_access_token(self._installation, permissions=PERMISSIONS)
-                self._token, self._until = SecretStr(granted.token), granted.expires_at
+                self._token = SecretStr(granted.token)
+                self._renew_at = now + (granted.expires_at - now) * RENEW_AFTER
             return self._token
 
     def renew(self) -> bool:
