@@ -81,12 +81,12 @@ def assert_one_of_everything(repository: Repository, price: int, text: str) -> N
 async def test_a_crash_around_any_request_still_ends_in_one_pull_request(
     github: GitHubServer, fault: HangUp | Answer
 ) -> None:
-    steady = seeded(github, "acme/steady")
-    await ensure(wanted(github, steady), forge_of(github))
+    fresh = seeded(github, "acme/fresh")
+    await ensure(wanted(github, github.hub.copy(fresh, "acme/steady")), forge_of(github))
     requests = len(github.calls)
     assert requests > 10
     for number in range(1, requests + 1):
-        repository = seeded(github, f"acme/shop-{number}")
+        repository = github.hub.copy(fresh, f"acme/shop-{number}")
         want = wanted(github, repository)
         disturb(github, number, fault)
         outcome = await until_through(github, partial(ensure, want))
@@ -99,13 +99,14 @@ async def test_a_crash_while_the_proposal_is_renewed_leaves_one_too(
     github: GitHubServer, fault: HangUp | Answer
 ) -> None:
     """The second attempt of an incident: the branch is moved and the text is rewritten."""
-    steady = seeded(github, "acme/steady")
-    await ensure(wanted(github, steady), forge_of(github))
+    proposed = seeded(github, "acme/proposed")
+    await ensure(wanted(github, proposed), forge_of(github))
     before = len(github.calls)
-    await ensure(wanted(github, steady, 3, "Better."), forge_of(github))
-    for number in range(1, len(github.calls) - before + 1):
-        repository = seeded(github, f"acme/shop-{number}")
-        await ensure(wanted(github, repository), forge_of(github))
+    await ensure(wanted(github, github.hub.copy(proposed, "acme/steady"), 3, "Better."), forge_of(github))
+    requests = len(github.calls) - before
+    assert requests > 10
+    for number in range(1, requests + 1):
+        repository = github.hub.copy(proposed, f"acme/shop-{number}")
         want = wanted(github, repository, 3, "Better.")
         disturb(github, number, fault)
         outcome = await until_through(github, partial(ensure, want))

@@ -5,12 +5,13 @@ refusal are those that GitHub gives.
 """
 
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,9 +210,24 @@ class Hub:
         path = self.folder / owner / f"{name}.git"
         path.parent.mkdir(parents=True, exist_ok=True)
         repository = Repository(owner, name, path)
-        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
+        subprocess.run(
+            ["git", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", str(path)], check=True
+        )
         self.repositories[full_name.lower()] = repository
         return repository
+
+    def copy(self, repository: Repository, full_name: str) -> Repository:
+        """Another repository in the same state, pull requests and all."""
+        owner, name = full_name.split("/")
+        path = self.folder / owner / f"{name}.git"
+        shutil.copytree(repository.path, path)
+        threads = [
+            replace(thread, source=full_name if thread.source == repository.full_name else thread.source)
+            for thread in repository.threads
+        ]
+        twin = replace(repository, owner=owner, name=name, path=path, threads=threads)
+        self.repositories[full_name.lower()] = twin
+        return twin
 
     def rename(self, old: str, new: str) -> None:
         repository = self.repositories.pop(old.lower())
