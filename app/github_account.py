@@ -50,16 +50,13 @@ class GitHubAccount(BaseModel):
         web = web_address(api)
         if token is not None and not token.get_secret_value().strip():
             token = None
+        if installation_id is not None and not app_id:
+            raise ValueError("SELFHEAL_GITHUB_INSTALLATION_ID needs SELFHEAL_GITHUB_APP_ID beside it")
         if token is not None and (app_id or private_key_file):
             raise ValueError("set either SELFHEAL_GITHUB_TOKEN or SELFHEAL_GITHUB_APP_ID, not both")
         if token is not None:
-            value = token.get_secret_value().strip()
-            if not (value.isascii() and value.isprintable()) or " " in value:
-                raise ValueError("SELFHEAL_GITHUB_TOKEN is not a token: it has white space or odd characters in it")
-            return cls(api=api, web=web, auth=SecretStr(value))
+            return cls(api=api, web=web, auth=_checked(token))
         if not app_id and private_key_file is None:
-            if installation_id is not None:
-                raise ValueError("SELFHEAL_GITHUB_INSTALLATION_ID needs SELFHEAL_GITHUB_APP_ID beside it")
             return None
         if not app_id:
             raise ValueError("SELFHEAL_GITHUB_PRIVATE_KEY_FILE needs SELFHEAL_GITHUB_APP_ID beside it")
@@ -101,6 +98,14 @@ def repository_name(web: str, url: str) -> tuple[str, str] | None:
     if len(names) != 2 or not all(_is_name(name) for name in names):
         return None
     return names[0], names[1]
+
+
+def _checked(token: SecretStr) -> SecretStr:
+    """The token without the line end of the file it was read from; it must fit in a header as it is."""
+    value = token.get_secret_value().strip()
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("SELFHEAL_GITHUB_TOKEN is not a token: it has white space or odd characters in it")
+    return SecretStr(value)
 
 
 def _is_name(name: str) -> bool:

@@ -145,7 +145,9 @@ async def test_publishing_works_on_an_independent_emulator_with_a_token(emulator
     await publish(GitHubForge(impatient(account)), f"{emulator}/acme/shop")
 
 
-async def test_publishing_works_on_an_independent_emulator_as_an_app(emulator: str, tmp_path: Path, private_key: str) -> None:
+async def test_publishing_works_on_an_independent_emulator_as_an_app(
+    emulator: str, tmp_path: Path, private_key: str
+) -> None:
     (tmp_path / "app.pem").write_text(private_key)
     account = GitHubAccount.of(emulator, None, str(APP_ID), tmp_path / "app.pem", None)
     assert account is not None

@@ -120,7 +120,7 @@ class Access:
     def _repository(self, identity: Identity, name: Name) -> Repository:
         """The repository, read so that one that was renamed, and would be redirected to, is noticed."""
         repository = identity.client.get_repo("/".join(name))
-        if not repository.url.startswith(f"{self._account.api}/"):
+        if not repository.url.lower().startswith(f"{self._account.api.lower()}/"):
             raise Denied(f"GitHub calls its API {repository.url}; check SELFHEAL_GITHUB_URL ({self._account.api})")
         if repository.full_name.lower() != "/".join(name).lower():
             raise Denied(f"{'/'.join(name)} is called {repository.full_name} now: name it so, and in the policy")
