@@ -16,8 +16,6 @@ from agents.verification import Check, Verification
 
 QUOTE_LINES = 30
 LINE_WIDTH = 400
-MOST_TEXT = 60_000
-"""GitHub refuses a pull request or issue of more than 65,536 characters; the marker comes on top."""
 
 
 class Story(BaseModel):
@@ -52,7 +50,8 @@ def pull_request_text(story: Story) -> str:
             _plain(story.patch.why),
             f"{_size(story.patch)}, made on `{story.patch.commit[:12]}`.",
         ]
-    return _joined([*parts, *_proof(story), *_unchecked(story)], _footer(story))
+    parts += [*_proof(story), *_unchecked(story), _footer(story)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def issue_text(story: Story) -> str:
@@ -61,23 +60,14 @@ def issue_text(story: Story) -> str:
     parts += [*_what_failed(story), *_why(story)]
     if story.patch is not None:
         parts += ["## A change that was tried", _plain(story.patch.why), fence(story.patch.diff, "diff")]
-    return _joined([*parts, *_proof(story), *_unchecked(story)], _footer(story))
+    parts += [*_proof(story), *_unchecked(story), _footer(story)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def commit_message(story: Story) -> str:
     """Subject and body of the commit."""
     why = story.patch.why if story.patch else ""
     return f"{title(story)}\n\n{_plain(story.diagnosis.summary)}\n\n{why}\n"
-
-
-def _joined(parts: list[str], footer: str) -> str:
-    """The parts that have room, each whole so that no fence is left open, and the footer."""
-    room = MOST_TEXT - len(footer)
-    kept: list[str] = []
-    for part in filter(None, parts):
-        kept.append(part if len(part) <= room else "*[left out: GitHub takes no longer text]*")
-        room -= len(kept[-1]) + 2
-    return "\n\n".join([*kept, footer])
 
 
 def _headline(story: Story) -> str:

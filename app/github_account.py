@@ -35,6 +35,8 @@ class GitHubAccount(BaseModel):
     """What the URLs of its repositories begin with: `https://github.com`."""
     auth: SecretStr | GitHubApp
     """A personal or machine token, or an App."""
+    ca_file: Path | None = None
+    """Certificates to trust instead of the public ones, in PEM form."""
 
     @classmethod
     def of(
@@ -44,10 +46,13 @@ class GitHubAccount(BaseModel):
         app_id: str | None,
         private_key_file: Path | None,
         installation_id: int | None,
+        ca_file: Path | None = None,
     ) -> Self | None:
         """The account that the settings describe, None where none of them is set; ValueError says what is wrong."""
         api = api.strip().rstrip("/")
         web = web_address(api)
+        if ca_file is not None:
+            _check_pem("SELFHEAL_GITHUB_CA_FILE", ca_file, "CERTIFICATE")
         if token is not None and not token.get_secret_value().strip():
             token = None
         if installation_id is not None and not app_id:
@@ -55,16 +60,16 @@ class GitHubAccount(BaseModel):
         if token is not None and (app_id or private_key_file):
             raise ValueError("set either SELFHEAL_GITHUB_TOKEN or SELFHEAL_GITHUB_APP_ID, not both")
         if token is not None:
-            return cls(api=api, web=web, auth=_checked(token))
+            return cls(api=api, web=web, auth=_checked(token), ca_file=ca_file)
         if not app_id and private_key_file is None:
             return None
         if not app_id:
             raise ValueError("SELFHEAL_GITHUB_PRIVATE_KEY_FILE needs SELFHEAL_GITHUB_APP_ID beside it")
         if private_key_file is None:
             raise ValueError("SELFHEAL_GITHUB_APP_ID needs SELFHEAL_GITHUB_PRIVATE_KEY_FILE beside it")
-        _check_key_file(private_key_file)
+        _check_pem("SELFHEAL_GITHUB_PRIVATE_KEY_FILE", private_key_file, "PRIVATE KEY")
         app = GitHubApp(app_id=app_id, private_key_file=private_key_file, installation_id=installation_id)
-        return cls(api=api, web=web, auth=app)
+        return cls(api=api, web=web, auth=app, ca_file=ca_file)
 
 
 def web_address(api: str) -> str:
@@ -113,13 +118,13 @@ def _is_name(name: str) -> bool:
     return name.strip(".") != "" and name.isascii() and all(char.isalnum() or char in "-_." for char in name)
 
 
-def _check_key_file(path: Path) -> None:
+def _check_pem(setting: str, path: Path, kind: str) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"SELFHEAL_GITHUB_PRIVATE_KEY_FILE cannot be read: {error}") from error
-    if "PRIVATE KEY-----" not in text:
-        raise ValueError(f"SELFHEAL_GITHUB_PRIVATE_KEY_FILE {path} holds no private key in PEM form")
+        raise ValueError(f"{setting} cannot be read: {error}") from error
+    if f"{kind}-----" not in text:
+        raise ValueError(f"{setting}: {path} holds no {kind.lower()} in PEM form")
 
 
 def _is_loopback(parts: SplitResult) -> bool:

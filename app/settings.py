@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         description="GitHub's REST API; `https://<host>/api/v3` for an Enterprise Server. "
         "Only repositories of this host are opened.",
     )
+    github_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates to trust for GitHub instead of the public ones, in PEM form: "
+        "for an Enterprise Server with a private certificate authority.",
+    )
     sandbox: Literal["bubblewrap", "process"] = Field(
         default="bubblewrap",
         description="How repository code is run. `process` isolates nothing: for code you trust only.",
@@ -159,6 +164,7 @@ class Settings(BaseSettings):
             self.github_app_id,
             self.github_private_key_file,
             self.github_installation_id,
+            self.github_ca_file,
         )
 
     @property

@@ -78,6 +78,12 @@ async def test_only_regular_files_in_real_folders_are_changed(
     assert github.writes("git/trees") == []
 
 
+async def test_text_that_is_not_unicode_is_denied_not_tried_again(github: GitHubServer, shop: Repository) -> None:
+    with pytest.raises(Denied, match="not Unicode"):
+        await committed(github, shop, change("shop/app.py", "half a pair: \ud800"))
+    assert github.writes() == []
+
+
 async def test_a_parent_that_github_does_not_have_is_denied(github: GitHubServer, url: str) -> None:
     with pytest.raises(Denied, match="writing a commit"):
         await forge_of(github).commit(url, "a" * 40, (change("a", "b"),), "m")

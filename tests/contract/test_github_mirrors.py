@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
+import ipaddress
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from agents.errors import Denied, Transient
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_github import GitHubForge
+from app.clock import utc_now
 from tests.github_server import READER, WRITER, Answer, GitHubServer, Grant, HangUp, Repository
 from tests.github_server.clients import access_of
 
@@ -174,11 +176,12 @@ async def test_a_reader_is_enough_to_fetch(github: GitHubServer, tmp_path: Path)
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Iterator[GitHubServer]:
-    """A server over https whose certificate nobody vouches for."""
+def enterprise(tmp_path: Path) -> Iterator[GitHubServer]:
+    """A server over https whose certificate, in `server.pem`, no public authority vouches for."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)  # noqa: TID251 - a certificate is valid by the real clock
+    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = utc_now()
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -187,23 +190,36 @@ def stranger(tmp_path: Path) -> Iterator[GitHubServer]:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(host, critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "server.pem").write_bytes(private + certificate.public_bytes(pem))
-    server = GitHubServer(tmp_path / "stranger", tmp_path / "server.pem")
+    (tmp_path / "server.pem").write_bytes(certificate.public_bytes(pem))
+    (tmp_path / "chain.pem").write_bytes(private + certificate.public_bytes(pem))
+    server = GitHubServer(tmp_path / "enterprise", tmp_path / "chain.pem")
+    server.hub.grants[TOKEN] = Grant("selfheal", WRITER)
+    server.hub.create("acme/shop").push("main", {"shop/app.py": "price = 1\n"})
     with server.running():
         yield server
 
 
 async def test_a_server_without_a_trusted_certificate_never_sees_the_token(
-    stranger: GitHubServer, tmp_path: Path
+    enterprise: GitHubServer, tmp_path: Path
 ) -> None:
-    url = stranger.url("acme/shop")
+    url = enterprise.url("acme/shop")
     assert url.startswith("https:")
     with pytest.raises(Denied, match="certificate"):
-        await GitHubForge(access_of(stranger)).default_branch(url)
+        await GitHubForge(access_of(enterprise)).default_branch(url)
     with pytest.raises(Denied, match="certificate"):
-        await mirrors_of(stranger, tmp_path).open(url)
-    assert stranger.calls == []
+        await mirrors_of(enterprise, tmp_path).open(url)
+    assert enterprise.calls == []
+
+
+async def test_an_enterprise_server_is_reached_by_its_own_authority(enterprise: GitHubServer, tmp_path: Path) -> None:
+    access = access_of(enterprise, ca_file=tmp_path / "server.pem")
+    url = enterprise.url("acme/shop")
+    head = await GitHubForge(access).head(url, "main")
+    assert head is not None
+    repository = await Mirrors(tmp_path / "mirrors", tmp_path / "forge", access).open(url)
+    assert await repository.resolve("main") == head.sha

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -13,8 +14,10 @@ from tests.github_server.server import GitHubServer
 WRITER_TOKEN = "ghp_writer"
 
 
-def access_of(server: GitHubServer, token: str = WRITER_TOKEN, *, patience: float = 5) -> Access:
-    account = GitHubAccount.of(server.api, SecretStr(token), None, None, None)
+def access_of(
+    server: GitHubServer, token: str = WRITER_TOKEN, *, patience: float = 5, ca_file: Path | None = None
+) -> Access:
+    account = GitHubAccount.of(server.api, SecretStr(token), None, None, None, ca_file)
     assert account is not None
     return impatient(account, patience)
 

@@ -26,8 +26,6 @@ GUARDS = (
     "uploadpack.packObjectsHook=",
     "core.quotePath=false",
 )
-
-
 REMOTE_GUARDS = (
     "http.followRedirects=false",
     "http.lowSpeedLimit=1000",
@@ -50,6 +48,8 @@ class Origin:
     """Its URL, without credentials."""
     authorization: SecretStr | None = None
     """The value of the Authorization header, for this process alone: it is in no argument and no file."""
+    ca_file: Path | None = None
+    """Certificates to trust instead of the public ones."""
 
     @property
     def is_remote(self) -> bool:
@@ -70,6 +70,7 @@ async def run_git(
     guards = [*GUARDS]
     if origin is not None:
         guards += [f"protocol.{urlsplit(origin.address).scheme}.allow=always", *REMOTE_GUARDS]
+        guards += [f"http.sslCAInfo={origin.ca_file}"] if origin.ca_file else []
     command = ["git", *(word for guard in guards for word in ("-c", guard)), *argv]
     process = await asyncio.create_subprocess_exec(
         *command,

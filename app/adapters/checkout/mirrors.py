@@ -26,6 +26,11 @@ FETCH_SECONDS = 900
 class Remote(Protocol):
     """A forge whose repositories are fetched over https, and how to sign in there."""
 
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates to trust instead of the public ones."""
+        ...
+
     def address(self, url: str) -> str | None:
         """Where the repository is fetched from, None where it is not this forge's."""
         ...
@@ -69,7 +74,7 @@ class Mirrors:
             address = self._remote.address(url)
             if address is None:
                 raise Denied(f"{url} is not a repository of the GitHub that is configured")
-            return Origin(address, await self._remote.authorization(url))
+            return Origin(address, await self._remote.authorization(url), self._remote.ca_file)
         return Origin(self._allowed(url).as_uri())
 
     def _allowed(self, url: str) -> Path:

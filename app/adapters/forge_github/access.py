@@ -9,6 +9,7 @@ What GitHub refused without effect (a rate limit, a token that has ended) is rep
 import asyncio
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from github import Auth, Github, GithubException, GithubIntegration
@@ -23,8 +24,8 @@ from app.github_account import GitHubAccount, repository_name
 
 TIMEOUT_SECONDS = 20
 """For connecting and for each wait on the answer; GitHub itself ends a request after 10 s."""
-PATIENCE_SECONDS = 900.0
-"""The longest wait for a rate limit in one call; after it the engine's own repeats take over."""
+PATIENCE_SECONDS = 3700.0
+"""The longest wait for a rate limit in one call: GitHub's hourly limit is over by then."""
 USER_AGENT = "self-healing-rollouts"
 PAGE = 100
 
@@ -52,12 +53,18 @@ class Access:
         self._between = (seconds_between_requests, seconds_between_writes)
         self._patience = patience
         self._now = now
+        self._verify: str | bool = str(account.ca_file) if account.ca_file else True
         auth = account.auth
         self._identities = (
             TokenIdentity(auth, self._connect)
             if isinstance(auth, SecretStr)
             else AppIdentity(auth, self._integrate, self._connect, now)
         )
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates to trust instead of the public ones."""
+        return self._account.ca_file
 
     def address(self, url: str) -> str | None:
         """Where git fetches a repository from; None where it is not a repository of this server."""
@@ -156,6 +163,7 @@ class Access:
             user_agent=USER_AGENT,
             per_page=PAGE,
             retry=None,
+            verify=self._verify,
             seconds_between_requests=self._between[0],
             seconds_between_writes=self._between[1],
         )
@@ -167,6 +175,7 @@ class Access:
             timeout=self._timeout,
             user_agent=USER_AGENT,
             retry=None,
+            verify=self._verify,
             seconds_between_requests=self._between[0],
             seconds_between_writes=self._between[1],
         )

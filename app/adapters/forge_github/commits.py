@@ -37,8 +37,15 @@ def _element(change: FileChange, trees: "_Trees", repository: Repository) -> Inp
     if change.after is None:
         return None if mode is None else line(sha=None)
     # base64: what JSON or its readers could make of odd characters does not matter
-    blob = repository.create_git_blob(base64.b64encode(change.after.encode()).decode(), "base64")
+    blob = repository.create_git_blob(base64.b64encode(_encoded(change.path, change.after)).decode(), "base64")
     return line(sha=blob.sha)
+
+
+def _encoded(path: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Denied(f"{path}: the text is not Unicode ({error.reason})") from error
 
 
 class _Trees:

@@ -75,6 +75,11 @@ def test_nothing_set_means_no_github() -> None:
         ({"github_installation_id": 7, "github_token": "t"}, "SELFHEAL_GITHUB_INSTALLATION_ID needs"),
         ({"github_app_id": "1", "github_private_key_file": "/nowhere/app.pem"}, "cannot be read"),
         ({"github_app_id": "1", "github_private_key_file": "/dev/null"}, "no private key"),
+        ({"github_token": "t", "github_ca_file": "/nowhere/ca.pem"}, "SELFHEAL_GITHUB_CA_FILE cannot be read"),
+        (
+            {"github_token": "t", "github_ca_file": "/dev/null"},
+            "SELFHEAL_GITHUB_CA_FILE: /dev/null holds no certificate",
+        ),
         ({"github_token": "two words"}, "white space"),
         ({"github_token": "line\nbreak"}, "white space or odd"),
         ({"github_token": "tokén"}, "white space or odd"),
