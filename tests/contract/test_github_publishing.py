@@ -1,6 +1,9 @@
 """`ensure` on GitHub over real HTTP, with the line cut before or after any request: one of everything, ever."""
 
 import asyncio
+import multiprocessing
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -12,7 +15,7 @@ from agents.patch import FileChange
 from agents.pull_request import LeftAlone, Proposed, Wanted, ensure, ensure_issue
 from app.adapters.forge_github import GitHubForge
 from tests.github_server import Answer, GitHubServer, HangUp, Repository
-from tests.github_server.clients import forge_of
+from tests.github_server.clients import forge_of, publish
 
 INCIDENT = "0123456789abcdef" * 2
 BRANCH = "selfheal/shop-0123456789"
@@ -112,6 +115,42 @@ async def test_a_crash_while_the_proposal_is_renewed_leaves_one_too(
         outcome = await until_through(github, partial(ensure, want))
         assert isinstance(outcome, Proposed), f"request {number}"
         assert_one_of_everything(repository, 3, "Better.")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
+def test_a_process_killed_at_any_request_leaves_one_pull_request_to_the_next(
+    github: GitHubServer, *, after: bool
+) -> None:
+    """SIGKILL for real: the server kills its caller when the n-th request arrives, and then does it, or does not."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.github_server.clients"])
+
+    def run(repository: Repository) -> int | None:
+        process = processes.Process(target=publish, args=(github.api, wanted(github, repository).model_dump_json()))
+        process.start()
+        running.append(process.pid or 0)
+        process.join(30)
+        code = process.exitcode
+        process.close()
+        return code
+
+    def kill_at(number: int, n: int, *_: str) -> HangUp | None:
+        if n != number:
+            return None
+        os.kill(running[-1], signal.SIGKILL)
+        return HangUp(after=after)
+
+    running: list[int] = []
+    fresh = seeded(github, "acme/fresh")
+    assert run(github.hub.copy(fresh, "acme/steady")) == 0
+    requests = len(github.calls)
+    assert requests > 10
+    for number in range(1, requests + 1):
+        repository = github.hub.copy(fresh, f"acme/shop-{number}")
+        github.trouble = partial(kill_at, len(github.calls) + number)
+        assert run(repository) == -signal.SIGKILL, f"request {number}"
+        assert run(repository) == 0
+        assert_one_of_everything(repository, 2, "Red before.")
 
 
 async def test_every_answer_lost_once_in_one_run_still_ends_in_one_pull_request_and_one_issue(

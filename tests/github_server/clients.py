@@ -1,11 +1,13 @@
 """Our adapter as a client of the pretended GitHub: no pauses between requests, short patience."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from agents.pull_request import Wanted, ensure
 from app.adapters.forge_github import Access, GitHubForge
 from app.clock import utc_now
 from app.github_account import GitHubAccount
@@ -29,3 +31,10 @@ def impatient(account: GitHubAccount, patience: float = 5, now: Callable[[], dat
 def forge_of(server: GitHubServer, token: str = WRITER_TOKEN) -> GitHubForge:
     """The forge of a process that has just started."""
     return GitHubForge(access_of(server, token))
+
+
+def publish(api: str, wanted: str) -> None:
+    """One process's try at publishing, for the tests that kill it; `wanted` is JSON."""
+    account = GitHubAccount.of(api, SecretStr(WRITER_TOKEN), None, None, None)
+    assert account is not None
+    asyncio.run(ensure(Wanted.model_validate_json(wanted), GitHubForge(impatient(account))))
