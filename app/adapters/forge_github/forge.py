@@ -48,7 +48,7 @@ class GitHubForge:
         A draft is what keeps people, code owners and auto-merge away from an unproven fix.
         """
         try:
-            doing = f"creating a pull request of {branch}"
+            doing = f"creating a pull request of {branch} against {base}"
             return await self._access.call(url, doing, partial(_create_pull_request, branch, base, text))
         except Denied as error:
             if NO_DRAFTS not in str(error).lower():
