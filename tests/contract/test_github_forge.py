@@ -16,7 +16,7 @@ from tests.github_server.clients import access_of, forge_of
 
 INCIDENT = "0123456789abcdef" * 2
 BRANCH = "selfheal/shop-0123456789"
-TEXT = Text(title="Restore the price", body=with_marker(INCIDENT, "Why."), draft=True)
+TEXT = Text(title="Restore the price", body=with_marker(INCIDENT, "Restore the price", "Why."), draft=True)
 
 
 def change(path: str, after: str | None, before: str | None = "") -> FileChange:
@@ -198,7 +198,11 @@ async def test_the_incidents_issue_is_found_by_its_marker_whatever_its_state(
     ours = await forge.create_issue(url, TEXT)
     assert shop.thread(ours.number).labels == ("selfheal",)
     for _ in range(250):
-        shop.open(Thread(len(shop.threads) + 1, "Other", with_marker("f" * 32, "x"), "selfheal", labels=("selfheal",)))
+        shop.open(
+            Thread(
+                len(shop.threads) + 1, "Other", with_marker("f" * 32, "Other", "x"), "selfheal", labels=("selfheal",)
+            )
+        )
     shop.thread(ours.number).state = "closed"
     found = await forge.find_issue(url, INCIDENT)
     assert found is not None

@@ -75,7 +75,7 @@ async def test_a_verified_fix_becomes_a_draft_that_says_so(
     assert outcome.pull_request.url == f"{github.url('acme/shop')}/pull/1"
     (pull,) = shop.pulls
     assert pull.draft
-    assert pull.body.startswith("**Red before, green after** (replay)")
+    assert pull.body.startswith("**Red before, green after:**")
     assert shop.git("diff", "--name-only", f"main..{pull.head}") == "shop/app.py"
     assert shop.git("show", f"{pull.head}:shop/app.py") == GOOD.strip()
 

@@ -21,7 +21,6 @@ INCIDENT = "0123456789abcdef" * 2
 BRANCH = "selfheal/shop-0123456789"
 Result = TypeVar("Result")
 FAULTS: dict[str, HangUp | Answer] = {
-    "cut before": HangUp(after=False),
     "cut after": HangUp(after=True),
     "502 after": Answer(502, after=True),
 }

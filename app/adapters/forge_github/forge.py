@@ -10,7 +10,7 @@ from github.Repository import Repository
 
 from agents.errors import Conflict, Denied, Transient
 from agents.patch import FileChange
-from agents.pull_request import MARKER, Head, Record, Text
+from agents.pull_request import Head, Record, Text, incident_of
 from app.adapters.forge_github.access import PAGE, Access
 from app.adapters.forge_github.commits import create_commit
 
@@ -137,8 +137,7 @@ def _find_issue(incident: str, repository: Repository) -> Record | None:
 
 def _is_about(issue: Issue, incident: str) -> bool:
     """GitHub lists pull requests among the issues, and ours carry the same marker."""
-    marker = MARKER.search(issue.body or "")
-    return marker is not None and marker.group(1) == incident and issue.pull_request is None
+    return incident_of(issue.body or "") == incident and issue.pull_request is None
 
 
 def _pull_record(pull: PullRequest) -> Record:
