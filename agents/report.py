@@ -21,6 +21,10 @@ MOST_NOTES = 12
 MOST_TEXT = 60_000
 """GitHub refuses a text of more than 65,536 characters; what joins the parts and the marker come on top."""
 LEFT_OUT = "*[left out: the text would be longer than the forge takes; the incident has it]*"
+IF_WANTED = (
+    "If what it takes away is wanted, put it right on this branch or close the pull request: whatever a person pushes, "
+    "rewords or closes stays as it is."
+)
 ALWAYS_OPEN = "- Whether the next canary is healthy: only a new canary shows that."
 
 
@@ -42,11 +46,13 @@ class Story(BaseModel):
 def title(story: Story) -> str:
     """One line that names the rollout and the cause; for a pull request, the change."""
     story = _redacted(story)
+    if story.patch is not None and not story.reasons:
+        what = {"revert": "Revert the change", "restore": "Restore the value"}.get(story.patch.strategy, "Change")
+        files = [change.path for change in story.patch.changes]
+        place = files[0] if len(files) == 1 else f"{len(files)} files"
+        return line(f"{what} in {place} that broke {story.bundle.rollout}", TITLE_WIDTH)
     where = story.diagnosis.location
     place = f" in {where.file}" if where else ""
-    if story.patch is not None and not story.reasons:
-        verb = {"revert": "Revert the change that broke", "restore": "Restore the value that broke"}
-        return line(f"{verb.get(story.patch.strategy, 'Fix')} {story.bundle.rollout}{place}", TITLE_WIDTH)
     category = story.diagnosis.category
     cause = "cause unknown" if category == "unknown" else f"{category} cause"
     return line(f"Canary of {story.bundle.rollout} failed: {cause}{place}", TITLE_WIDTH)
@@ -58,7 +64,7 @@ def pull_request_text(story: Story) -> str:
     headline, said = _headline(story)
     parts = [headline, *_what_failed(story), *_why(story)]
     if story.patch is not None:
-        parts += ["## The change", prose(story.patch.why), _size(story.patch)]
+        parts += ["## The change", prose(story.patch.why), _size(story.patch), IF_WANTED]
     return _page([*parts, *_proof(story), *_unchecked(story, said), _footer(story)])
 
 
@@ -131,7 +137,7 @@ def _why(story: Story) -> list[str]:
     facts.append(f"- Kind of cause: {diagnosis.category}, with {diagnosis.confidence} confidence")
     return [
         "## Why",
-        prose(diagnosis.summary),
+        prose(_sentence(diagnosis.summary)),
         "\n".join(facts),
         *(part for claim in diagnosis.claims[:MOST_CLAIMS] for part in _evidence(claim)),
     ]
@@ -141,9 +147,9 @@ def _evidence(claim: Claim) -> list[str]:
     """The claim and the places that show it; a reader who doubts it looks there."""
     (first, *others) = claim.evidence or (None,)
     if first is None:
-        return [f"{prose(claim.text)}."]
+        return [f"{prose(_sentence(claim.text))}."]
     return [
-        f"{prose(claim.text)} ({code(first.ref)}):",
+        f"{prose(_sentence(claim.text))} ({code(first.ref)}):",
         fence(first.quote),
         *(part for other in others for part in (f"{code(other.ref)}:", fence(other.quote))),
     ]
@@ -160,10 +166,8 @@ def _proof(story: Story) -> list[str]:
         f"| the repository's own tests | {_result(verification.tests_before)} | {_result(verification.tests_after)} |",
     ]
     parts = ["## Proof", "\n".join(rows)]
-    for name, check in (("before", verification.before), ("after", verification.after)):
-        if check.command:
-            parts.append(f"- {name}: {code(check.command)}: {prose(check.reason or check.result)}")
-    parts[2:] = ["\n".join(parts[2:])]
+    commands = dict.fromkeys(check.command for check in (verification.before, verification.after) if check.command)
+    parts += [f"Tried with {code(command)}" for command in commands]
     for name, check in (("before", verification.before), ("after", verification.after)):
         if check.output.strip():
             summary = f"<details><summary>The last lines of the output {name}</summary>"
@@ -173,7 +177,11 @@ def _proof(story: Story) -> list[str]:
 
 def _result(check: Check) -> str:
     word = {"failed": "red", "passed": "green", "not_run": "not run"}[check.result]
-    return f"{word}: {prose(check.reason)}" if check.reason and check.result == "not_run" else word
+    return f"{word}: {prose(check.reason)}" if check.reason else word
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _unchecked(story: Story, said: tuple[str, ...]) -> list[str]:
