@@ -1,5 +1,6 @@
 """Which forge a repository's URL goes to, as the worker is wired by its settings."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ from app.store.database import Database
 from app.worker import build_ports
 from tests.github_server import GitHubServer
 from tests.scratch import Scratch
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    """Nothing is read from it here; which engine it is does not matter."""
+    database = Database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    yield database
+    await database.close()
 
 
 def ports(tmp_path: Path, db: Database, **values: object) -> Ports:
