@@ -77,7 +77,8 @@ async def conclude(
     if tip != patch.commit:
         note = f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit"
         story = story.model_copy(update={"notes": (note, *story.notes)})
-    return await _propose(story, final.changes, decision, base, tip, forge)
+    wanted = _wanted(story, patch, final.changes, decision, base, tip)
+    return await _propose(wanted, story, rule, case, forge)
 
 
 async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
@@ -103,13 +104,11 @@ def _why_no_patch(case: Case) -> tuple[str, ...]:
     return (why, *case.notes)
 
 
-async def _propose(
-    story: Story, changes: tuple[FileChange, ...], decision: Decision, base: str, tip: str, forge: Forge
-) -> Outcome:
-    if story.patch is None:
-        raise Conflict("there is no patch to propose")
-    wanted = Wanted(
-        repository=story.patch.repository,
+def _wanted(
+    story: Story, patch: Patch, changes: tuple[FileChange, ...], decision: Decision, base: str, tip: str
+) -> Wanted:
+    return Wanted(
+        repository=patch.repository,
         incident=story.bundle.incident,
         branch=branch_name(story.bundle.rollout, story.bundle.incident),
         base=base,
@@ -120,10 +119,16 @@ async def _propose(
         text=pull_request_text(story),
         draft=decision.action == "draft",
     )
+
+
+async def _propose(wanted: Wanted, story: Story, rule: RepositoryRule, case: Case, forge: Forge) -> Outcome:
+    """The pull request; where the forge will not have it (a permission, a rule, a plan), the analysis as an issue."""
     try:
         return await ensure(wanted, forge)
     except Conflict as error:
         return Reported(reasons=(str(error),))
+    except Denied as error:
+        return await _report(story, (f"the forge refuses the pull request: {error}",), rule, case, forge)
 
 
 async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge) -> Reported:
@@ -131,5 +136,8 @@ async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, 
     if effective_mode(rule, *case.modes) == "observe" or case.ground is None:
         return Reported(reasons=reasons)
     story = story.model_copy(update={"reasons": reasons})
-    issue = await ensure_issue(case.ground.url, story.bundle.incident, title(story), issue_text(story), forge)
+    try:
+        issue = await ensure_issue(case.ground.url, story.bundle.incident, title(story), issue_text(story), forge)
+    except Denied as error:
+        return Reported(reasons=(*reasons, f"the forge refuses the issue: {error}"))
     return Reported(reasons=reasons, issue=issue)

@@ -18,6 +18,9 @@ from agents.verification import Check, Verification
 TITLE_WIDTH = 120
 MOST_CLAIMS = 5
 MOST_NOTES = 12
+MOST_TEXT = 60_000
+"""GitHub refuses a text of more than 65,536 characters; what joins the parts and the marker come on top."""
+LEFT_OUT = "*[left out: the text would be longer than the forge takes; the incident has it]*"
 IF_WANTED = (
     "If what it takes away is wanted, put it right on this branch or close the pull request: whatever a person pushes, "
     "rewords or closes stays as it is."
@@ -88,7 +91,14 @@ def _redacted(story: Story) -> Story:
 
 
 def _page(parts: list[str]) -> str:
-    return "\n\n".join(part for part in parts if part)
+    """The parts that find room, each whole so that no fence is left open, and the last one, the footer."""
+    *others, footer = (part for part in parts if part)
+    room = MOST_TEXT - len(footer)
+    kept: list[str] = []
+    for part in others:
+        kept.append(part if len(part) <= room else LEFT_OUT)
+        room -= len(kept[-1])
+    return "\n\n".join([*kept, footer])
 
 
 def _headline(story: Story) -> tuple[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agents.errors import Invalid
 from agents.incident import NAME
 from agents.policy import Policy, parse_policy
+from app.github_account import PUBLIC_API, GitHubAccount
 
 PREFIX = "SELFHEAL_"
 SERVICE_LINK = re.compile(
@@ -81,6 +82,31 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of the local forge; `file:` repository URLs are allowed only below it.",
     )
+    github_token: SecretStr | None = Field(
+        default=None,
+        description="GitHub token that may write contents, pull requests and issues; or use an App.",
+    )
+    github_app_id: str | None = Field(
+        default=None, description="Id of the GitHub App to act as, instead of a token; needs its private key."
+    )
+    github_private_key_file: Path | None = Field(
+        default=None, description="File with the GitHub App's private key, in PEM form."
+    )
+    github_installation_id: int | None = Field(
+        default=None,
+        ge=1,
+        description="The App's installation; looked up for each repository where it is not set.",
+    )
+    github_url: str = Field(
+        default=PUBLIC_API,
+        description="GitHub's REST API; `https://<host>/api/v3` for an Enterprise Server. "
+        "Only repositories of this host are opened.",
+    )
+    github_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates to trust for GitHub instead of the public ones, in PEM form: "
+        "for an Enterprise Server with a private certificate authority.",
+    )
     sandbox: Literal["bubblewrap", "process"] = Field(
         default="bubblewrap",
         description="How repository code is run. `process` isolates nothing: for code you trust only.",
@@ -124,6 +150,23 @@ class Settings(BaseSettings):
                 "--insecure-dev to try the service on a loopback address"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_github(self) -> Self:
+        _ = self.github
+        return self
+
+    @property
+    def github(self) -> GitHubAccount | None:
+        """The GitHub to work on; None where no way to sign in is set."""
+        return GitHubAccount.of(
+            self.github_url,
+            self.github_token,
+            self.github_app_id,
+            self.github_private_key_file,
+            self.github_installation_id,
+            self.github_ca_file,
+        )
 
     @property
     def webhook_callers(self) -> tuple[WebhookToken, ...]:

@@ -17,7 +17,9 @@ from agents.incident import State
 from agents.outcome import Outcome, final_state
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
+from app.adapters.forge_github import Access, GitHubForge
 from app.adapters.forge_local import LocalForge
+from app.adapters.forges import Forges
 from app.adapters.sandbox import Box, Limits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
@@ -62,12 +64,13 @@ def build_ports(settings: Settings, db: Database) -> Ports:
     as_root = os.geteuid() == 0
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
-    mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir)
+    github = Access(settings.github) if settings.github else None
+    mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir, github)
     limits = Limits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,
-        forge=LocalForge(forge_dir),
+        forge=Forges(LocalForge(forge_dir), GitHubForge(github) if github else None),
         sandbox=Box(settings.sandbox, limits),
         workspace=Trees(mirrors, settings.sandbox_dir, uid),
         policy=read_policy(settings.policy),

@@ -11,6 +11,7 @@ from typing import NoReturn
 import pytest
 
 from app.store.database import Database, migrate
+from tests.github_server import WRITER, GitHubServer, Grant
 
 IN_CI = bool(os.environ.get("CI"))  # noqa: TID251
 
@@ -98,3 +99,14 @@ def needs_bubblewrap() -> None:
     )
     if probe.returncode != 0:
         missing(f"bubblewrap cannot make a sandbox here: {probe.stderr.strip()[:200]}")
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[GitHubServer]:
+    """A GitHub of our own on a loopback port, with `acme/shop` and the token `ghp_writer` that may write to it."""
+    server = GitHubServer(tmp_path / "github")
+    server.hub.grants["ghp_writer"] = Grant("selfheal", WRITER)
+    repository = server.hub.create("acme/shop")
+    repository.push("main", {"shop/app.py": "price = 1\n", "run.sh": "exec shop\n"}, modes={"run.sh": "100755"})
+    with server.running():
+        yield server

@@ -1,4 +1,4 @@
-"""What any `Forge` promises, held by the fake and by the local forge on real bare repositories."""
+"""What any `Forge` promises, held by the fake, by the local forge on real bare repositories, and on GitHub."""
 
 import asyncio
 import stat
@@ -11,6 +11,7 @@ from agents.patch import FileChange
 from agents.pull_request import Head, Text, with_marker
 from app.adapters.forge_local import LocalForge
 from tests.forges import AFTER, BEFORE, KEY, SITES, LocalSite, Site
+from tests.github_server.site import GitHubSite
 from tests.scratch import EXECUTABLE, LINK, SUBMODULE
 
 CHANGE = (FileChange(path="shop.py", before=BEFORE, after=AFTER),)
@@ -18,9 +19,9 @@ TEXT = Text(title="Fix it", body="because\n", draft=True)
 OTHER = "f" * 32
 
 
-@pytest.fixture(params=sorted(SITES))
+@pytest.fixture(params=[*SITES, "github"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    return SITES[request.param](tmp_path)
+    return (SITES | {"github": GitHubSite})[request.param](tmp_path)
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from agents.errors import Denied, Transient
+from pydantic import SecretStr
+
+from agents.errors import Denied, SelfhealError, Transient
 
 SECONDS = 120
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
@@ -23,30 +26,70 @@ GUARDS = (
     "uploadpack.packObjectsHook=",
     "core.quotePath=false",
 )
+REMOTE_GUARDS = (
+    "http.followRedirects=false",
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=60",
+    "transfer.bundleURI=false",
+)
+FINAL = re.compile(
+    r"repository .*not found|returned error: (?:301|302|307|308|401|403|404)|authentication failed"
+    r"|unable to update url base from redirection|certificate|transport .* not allowed",
+    re.IGNORECASE,
+)
+"""What git says when asking the server again would not help; everything else about a remote may pass."""
 
 
-async def run_git(git_dir: Path | None, *argv: str, allow_file: bool = False, stdin: bytes | None = None) -> bytes:
-    """The standard output of a git command. `Denied` with git's words when it refuses, `Transient` on a time-out."""
-    guards = [*GUARDS, *(("protocol.file.allow=always",) if allow_file else ())]
+@dataclass(frozen=True)
+class Origin:
+    """The one place outside of the mirror that a git command may reach."""
+
+    address: str
+    """Its URL, without credentials."""
+    authorization: SecretStr | None = None
+    """The value of the Authorization header, for this process alone: it is in no argument and no file."""
+    ca_file: Path | None = None
+    """Certificates to trust instead of the public ones."""
+
+    @property
+    def is_remote(self) -> bool:
+        return not self.address.startswith("file:")
+
+
+async def run_git(
+    git_dir: Path | None,
+    *argv: str,
+    origin: Origin | None = None,
+    stdin: bytes | None = None,
+    seconds: float = SECONDS,
+) -> bytes:
+    """The standard output of a git command, which reaches nothing but `origin`.
+
+    `Denied` with git's words when it refuses, `Transient` on a time-out or where a remote may answer later.
+    """
+    guards = [*GUARDS]
+    if origin is not None:
+        guards += [f"protocol.{urlsplit(origin.address).scheme}.allow=always", *REMOTE_GUARDS]
+        guards += [f"http.sslCAInfo={origin.ca_file}"] if origin.ca_file else []
     command = ["git", *(word for guard in guards for word in ("-c", guard)), *argv]
     process = await asyncio.create_subprocess_exec(
         *command,
-        env=_environment(git_dir),
+        env=_environment(git_dir) | _sign_in(origin),
         cwd="/",
         stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(stdin), SECONDS)
+        out, err = await asyncio.wait_for(process.communicate(stdin), seconds)
     except TimeoutError as error:
-        raise Transient(f"git {argv[0]} took more than {SECONDS} s") from error
+        raise Transient(f"git {argv[0]} took more than {seconds:.0f} s") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise Denied(f"git {argv[0]}: {err.decode('utf-8', 'replace').strip()[:300]}")
+        raise _refusal(argv[0], err.decode("utf-8", "replace").strip(), origin)
     return out
 
 
@@ -57,7 +100,26 @@ def full_sha(revision: str) -> str:
     return revision
 
 
-def _environment(git_dir: Path | None) -> Mapping[str, str]:
+def _refusal(command: str, said: str, origin: Origin | None) -> SelfhealError:
+    if "could not read Username" in said:
+        return Denied(f"git {command}: the server does not accept our credentials")
+    if origin is not None and origin.is_remote and not FINAL.search(said):
+        return Transient(f"git {command}: {said[:300]}")
+    return Denied(f"git {command}: {said[:300]}")
+
+
+def _sign_in(origin: Origin | None) -> dict[str, str]:
+    """Configuration through the environment of one process: other users cannot read it, and no file keeps it."""
+    if origin is None or origin.authorization is None:
+        return {}
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{origin.address}.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: {origin.authorization.get_secret_value()}",
+    }
+
+
+def _environment(git_dir: Path | None) -> dict[str, str]:
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "GIT_CONFIG_NOSYSTEM": "1",

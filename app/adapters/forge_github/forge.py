@@ -1,0 +1,168 @@
+"""The `Forge` port on GitHub's REST API."""
+
+from functools import partial
+
+from github import UnknownObjectException
+from github.GitRef import GitRef
+from github.Issue import Issue
+from github.PullRequest import PullRequest
+from github.Repository import Repository
+
+from agents.errors import Conflict, Denied, Transient
+from agents.patch import FileChange
+from agents.pull_request import Head, Record, Text, incident_of
+from app.adapters.forge_github.access import PAGE, Access
+from app.adapters.forge_github.commits import create_commit
+
+LABEL = "selfheal"
+"""On every issue of ours: few issues have it, so ours is found by listing them, not by GitHub's search, which lags."""
+NO_DRAFTS = "draft pull requests are not supported"
+
+
+class GitHubForge:
+    """Every repository that `access` may see, by its https URL."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def default_branch(self, url: str) -> str:
+        return await self._access.call(url, "reading the repository", lambda repository: repository.default_branch)
+
+    async def head(self, url: str, branch: str) -> Head | None:
+        return await self._access.call(url, f"reading the branch {branch}", partial(_head, branch))
+
+    async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
+        return await self._access.call(url, "writing a commit", partial(create_commit, parent, changes, message))
+
+    async def point(self, url: str, branch: str, sha: str, expected: str | None) -> None:
+        doing = f"pointing the branch {branch} to {sha[:12]}"
+        await self._access.call(url, doing, partial(_point, branch, sha, expected))
+
+    async def find_pull_request(self, url: str, branch: str) -> Record | None:
+        doing = f"looking for a pull request of {branch}"
+        return await self._access.call(url, doing, partial(_find_pull_request, branch))
+
+    async def create_pull_request(self, url: str, branch: str, base: str, text: Text) -> Record:
+        """A repository whose plan has no drafts gets none, and no pull request that only looks like one.
+
+        A draft is what keeps people, code owners and auto-merge away from an unproven fix.
+        """
+        try:
+            doing = f"creating a pull request of {branch} against {base}"
+            return await self._access.call(url, doing, partial(_create_pull_request, branch, base, text))
+        except Denied as error:
+            if NO_DRAFTS not in str(error).lower():
+                raise
+            raise Denied(
+                f"{url} has no draft pull requests (its plan lacks them): allow `mode: ready` for it in the policy, "
+                "and verified fixes are proposed"
+            ) from None
+
+    async def update_pull_request(self, url: str, number: int, text: Text) -> None:
+        def edit(repository: Repository) -> None:
+            repository.get_pull(number).edit(title=text.title, body=text.body)
+
+        await self._access.call(url, f"updating the pull request {number}", edit)
+
+    async def find_issue(self, url: str, incident: str) -> Record | None:
+        return await self._access.call(url, "looking for the incident's issue", partial(_find_issue, incident))
+
+    async def create_issue(self, url: str, text: Text) -> Record:
+        def create(repository: Repository) -> Record:
+            return _issue_record(repository.create_issue(text.title, text.body, labels=[LABEL]))
+
+        return await self._access.call(url, "creating an issue", create)
+
+
+def _head(branch: str, repository: Repository) -> Head | None:
+    ref = _ref(branch, repository)
+    if ref is None:
+        return None
+    return Head(sha=ref.object.sha, message=repository.get_git_commit(ref.object.sha).message)
+
+
+def _ref(branch: str, repository: Repository) -> GitRef | None:
+    try:
+        return repository.get_git_ref(f"heads/{branch}")
+    except UnknownObjectException:
+        return None
+
+
+def _point(branch: str, sha: str, expected: str | None, repository: Repository) -> None:
+    """Create the branch, or move it from `expected`.
+
+    Creating is a compare-and-swap of GitHub's. For moving there is none in its REST API, and the new commit does not
+    descend from the old one, so the move must be forced: what is pushed between our look and the move is pushed over.
+    That is the time of one request, and only on a branch whose head carries our own trailers; the commit that lost
+    stays in GitHub's timeline of the pull request.
+    """
+    if expected is None:
+        repository.create_git_ref(f"refs/heads/{branch}", sha)
+        return
+    ref = _ref(branch, repository)
+    if ref is None or ref.object.sha != expected:
+        raise Conflict(f"the branch {branch} is {'gone' if ref is None else f'not at {expected} any more'}")
+    ref.edit(sha, force=True)
+
+
+def _find_pull_request(branch: str, repository: Repository) -> Record | None:
+    owner = repository.owner.login
+    listed = repository.get_pulls(state="all", head=f"{owner}:{branch}")
+    # GitHub ignores a filter that it cannot read, and an owner may have a fork with the same branch
+    ours = [_pull_record(pull) for pull in listed if pull.head.ref == branch and _is_from(pull, repository)]
+    return max(ours, key=lambda record: (record.state == "open", record.number), default=None)
+
+
+def _is_from(pull: PullRequest, repository: Repository) -> bool:
+    """Whether the head lies in the repository itself; that of a deleted fork lies nowhere."""
+    source = pull.head.raw_data.get("repo") or {}
+    return str(source.get("full_name")).lower() == repository.full_name.lower()
+
+
+def _create_pull_request(branch: str, base: str, text: Text, repository: Repository) -> Record:
+    return _pull_record(repository.create_pull(base, branch, title=text.title, body=text.body, draft=text.draft))
+
+
+def _find_issue(incident: str, repository: Repository) -> Record | None:
+    """By the marker, among the issues with our label; then among the newest of all.
+
+    GitHub drops the label silently where our credentials may write issues but not contents, and people take labels off.
+    """
+    for issue in repository.get_issues(state="all", labels=[LABEL]):
+        if _is_about(issue, incident):
+            return _issue_record(issue)
+    newest = repository.get_issues(state="all", sort="created", direction="desc").get_page(0)[:PAGE]
+    return next((_issue_record(issue) for issue in newest if _is_about(issue, incident)), None)
+
+
+def _is_about(issue: Issue, incident: str) -> bool:
+    """GitHub lists pull requests among the issues, and ours carry the same marker."""
+    return incident_of(issue.body or "") == incident and issue.pull_request is None
+
+
+def _pull_record(pull: PullRequest) -> Record:
+    return Record(
+        number=_number(pull.number),
+        url=pull.html_url,
+        state="merged" if pull.merged_at is not None else "open" if pull.state == "open" else "closed",
+        draft=bool(pull.draft),
+        title=pull.title,
+        body=pull.body or "",
+    )
+
+
+def _issue_record(issue: Issue) -> Record:
+    return Record(
+        number=_number(issue.number),
+        url=issue.html_url,
+        state="open" if issue.state == "open" else "closed",
+        title=issue.title,
+        body=issue.body or "",
+    )
+
+
+def _number(number: int | None) -> int:
+    """PyGithub takes a redirect's or a proxy's page for an object without attributes."""
+    if not isinstance(number, int):
+        raise Transient("GitHub's answer is not what was asked for")
+    return number

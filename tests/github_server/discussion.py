@@ -1,0 +1,184 @@
+"""Repositories, pull requests and issues of the pretended GitHub."""
+
+from typing import Any
+
+from tests.github_server.hub import Refused, Repository, Thread, demand, invalid
+from tests.github_server.routing import Request, Routes
+
+routes = Routes()
+MOST_TITLE, MOST_BODY = 256, 65536
+
+
+@routes.on("GET", "")
+def read_repository(request: Request, repository: Repository) -> Any:
+    return _repository(request, repository)
+
+
+@routes.on("GET", "pulls")
+def list_pulls(request: Request, repository: Repository) -> Any:
+    demand(request.grant, repository, "pull_requests", "read")
+    head = request.query.get("head", "")
+    found = [
+        pull
+        for pull in _listed(request, repository.pulls)
+        # a filter without a colon is not one, and everything is listed
+        if ":" not in head or _label(pull) == head
+    ]
+    return request.page([_pull(request, repository, pull) for pull in found])
+
+
+@routes.on("POST", "pulls", status=201)
+def create_pull(request: Request, repository: Repository) -> Any:
+    demand(request.grant, repository, "pull_requests", "write")
+    body = request.body
+    head, base, draft = str(body["head"]).removeprefix(f"{repository.owner}:"), str(body["base"]), body.get("draft")
+    branches = repository.branches()
+    for name, branch in (("head", head), ("base", base)):
+        if branch not in branches:
+            raise invalid("PullRequest", name, "invalid")
+    _check_text(body, "PullRequest")
+    if any(pull.head == head and pull.base == base and pull.state == "open" for pull in repository.pulls):
+        message = f"A pull request already exists for {repository.owner}:{head}."
+        raise invalid("PullRequest", "", "custom", message)
+    if repository.git("rev-list", "--count", f"{base}..{head}") == "0":
+        raise invalid("PullRequest", "", "custom", f"No commits between {base} and {head}")
+    if draft and not repository.has_drafts:
+        raise invalid("PullRequest", "draft", "custom", "Draft pull requests are not supported in this repository.")
+    pull = Thread(
+        number=len(repository.threads) + 1,
+        title=str(body["title"]),
+        body=str(body.get("body") or ""),
+        author=_login(request),
+        head=head,
+        base=base,
+        source=repository.full_name,
+        draft=bool(draft),
+    )
+    return _pull(request, repository, repository.open(pull))
+
+
+@routes.on("GET", r"pulls/(?P<number>\d+)")
+def read_pull(request: Request, repository: Repository, number: str) -> Any:
+    demand(request.grant, repository, "pull_requests", "read")
+    return _pull(request, repository, repository.thread(int(number)))
+
+
+@routes.on("PATCH", r"pulls/(?P<number>\d+)")
+def update_pull(request: Request, repository: Repository, number: str) -> Any:
+    demand(request.grant, repository, "pull_requests", "write")
+    _check_text(request.body, "PullRequest")
+    pull = repository.thread(int(number))
+    pull.title = str(request.body.get("title", pull.title))
+    pull.body = str(request.body.get("body", pull.body))
+    return _pull(request, repository, pull)
+
+
+@routes.on("GET", "issues")
+def list_issues(request: Request, repository: Repository) -> Any:
+    demand(request.grant, repository, "issues", "read")
+    _refuse_without_issues(repository)
+    labels = {label for label in request.query.get("labels", "").split(",") if label}
+    found = [thread for thread in _listed(request, repository.threads) if labels <= set(thread.labels)]
+    return request.page([_issue(request, repository, thread) for thread in found])
+
+
+@routes.on("POST", "issues", status=201)
+def create_issue(request: Request, repository: Repository) -> Any:
+    demand(request.grant, repository, "issues", "write")
+    _refuse_without_issues(repository)
+    _check_text(request.body, "Issue")
+    may_label = request.grant is not None and request.grant.permissions.get("contents") == "write"
+    issue = Thread(
+        number=len(repository.threads) + 1,
+        title=str(request.body["title"]),
+        body=str(request.body.get("body") or ""),
+        author=_login(request),
+        labels=tuple(request.body.get("labels") or ()) if may_label else (),
+    )
+    return _issue(request, repository, repository.open(issue))
+
+
+@routes.on("GET", r"issues/(?P<number>\d+)")
+def read_issue(request: Request, repository: Repository, number: str) -> Any:
+    demand(request.grant, repository, "issues", "read")
+    return _issue(request, repository, repository.thread(int(number)))
+
+
+def _listed(request: Request, threads: list[Thread]) -> list[Thread]:
+    state = request.query.get("state", "open")
+    return [thread for thread in reversed(threads) if state in {"all", thread.state}]
+
+
+def _check_text(body: dict[str, Any], resource: str) -> None:
+    if "title" in body and not 0 < len(str(body["title"])) <= MOST_TITLE:
+        raise invalid(resource, "title", "invalid", f"title is too long (maximum is {MOST_TITLE} characters)")
+    if len(str(body.get("body") or "")) > MOST_BODY:
+        raise invalid(resource, "body", "invalid", f"body is too long (maximum is {MOST_BODY} characters)")
+
+
+def _refuse_without_issues(repository: Repository) -> None:
+    if not repository.has_issues:
+        raise Refused(410, "Issues has been disabled in this repository.")
+
+
+def _login(request: Request) -> str:
+    return request.grant.login if request.grant else ""
+
+
+def _label(pull: Thread) -> str:
+    return f"{(pull.source or 'unknown/').split('/')[0]}:{pull.head}"
+
+
+def _user(request: Request, login: str) -> dict[str, Any]:
+    return {"login": login, "id": 1, "type": "User", "url": f"{request.api}/users/{login}"}
+
+
+def _repository(request: Request, repository: Repository) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "name": repository.name,
+        "full_name": repository.full_name,
+        "private": repository.private,
+        "archived": repository.archived,
+        "default_branch": repository.default_branch,
+        "owner": _user(request, repository.owner),
+        "url": request.url(repository),
+        "html_url": f"{request.web}/{repository.full_name}",
+    }
+
+
+def _pull(request: Request, repository: Repository, pull: Thread) -> dict[str, Any]:
+    whole = _repository(request, repository)
+    source = whole | {"full_name": pull.source} if pull.source else None
+    return {
+        "id": pull.number,
+        "number": pull.number,
+        "url": f"{request.url(repository)}/pulls/{pull.number}",
+        "html_url": f"{request.web}/{repository.full_name}/pull/{pull.number}",
+        "state": pull.state,
+        "draft": pull.draft,
+        "merged_at": "2026-11-24T12:00:00Z" if pull.merged else None,
+        "title": pull.title,
+        "body": pull.body or None,
+        "user": _user(request, pull.author),
+        "head": {"ref": pull.head, "label": _label(pull), "repo": source},
+        "base": {"ref": pull.base, "label": f"{repository.owner}:{pull.base}", "repo": whole},
+    }
+
+
+def _issue(request: Request, repository: Repository, thread: Thread) -> dict[str, Any]:
+    kind = "issues" if thread.head is None else "pull"
+    issue: dict[str, Any] = {
+        "id": thread.number,
+        "number": thread.number,
+        "url": f"{request.url(repository)}/issues/{thread.number}",
+        "html_url": f"{request.web}/{repository.full_name}/{kind}/{thread.number}",
+        "state": thread.state,
+        "title": thread.title,
+        "body": thread.body or None,
+        "user": _user(request, thread.author),
+        "labels": [{"name": label} for label in thread.labels],
+    }
+    if thread.head is not None:
+        issue["pull_request"] = {"url": f"{request.url(repository)}/pulls/{thread.number}"}
+    return issue

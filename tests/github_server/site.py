@@ -1,0 +1,57 @@
+"""The pretended GitHub as a `Site`, so that the contract of the `Forge` port holds there too."""
+
+import contextlib
+import weakref
+from pathlib import Path
+from typing import Any
+
+from agents.pull_request import Record
+from tests.forges import BEFORE, Site
+from tests.github_server.clients import WRITER_TOKEN, forge_of
+from tests.github_server.hub import WRITER, Grant, Thread
+from tests.github_server.server import GitHubServer
+
+
+class GitHubSite(Site):
+    """A server of its own, which stops when the site is dropped."""
+
+    def __init__(self, folder: Path) -> None:
+        running = contextlib.ExitStack()
+        self._server = running.enter_context(GitHubServer(folder / "github").running())
+        weakref.finalize(self, running.close)
+        self._server.hub.grants[WRITER_TOKEN] = Grant("selfheal", WRITER)
+        self._repository = self._server.hub.create("acme/shop")
+        self.base = self._repository.push("main", {"shop.py": BEFORE, "run.sh": "run\n"})
+        self.url = self._server.url("acme/shop")
+        self.forge = forge_of(self._server)
+
+    def branches(self) -> dict[str, str]:
+        return self._repository.branches()
+
+    def pulls(self) -> list[Record]:
+        return [self._record(thread) for thread in self._repository.pulls]
+
+    def issues(self) -> list[Record]:
+        return [self._record(thread) for thread in self._repository.issues]
+
+    async def push(self, branch: str) -> None:
+        self._repository.push(branch, {"hand.txt": "x\n"}, "by hand")
+
+    def edit(self, number: int, **changes: Any) -> None:
+        thread = self._repository.thread(number)
+        state = changes.pop("state", None)
+        if state is not None:
+            thread.state, thread.merged = "open" if state == "open" else "closed", state == "merged"
+        for name, value in changes.items():
+            setattr(thread, name, value)
+
+    def _record(self, thread: Thread) -> Record:
+        kind = "pull" if thread.head else "issues"
+        return Record(
+            number=thread.number,
+            url=f"{self.url}/{kind}/{thread.number}",
+            state="merged" if thread.merged else thread.state,
+            draft=thread.draft,
+            title=thread.title,
+            body=thread.body,
+        )

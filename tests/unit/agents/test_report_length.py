@@ -1,0 +1,48 @@
+"""A report is never longer than GitHub takes, and never ends in the middle of a fence."""
+
+from agents.diagnosis import Claim, Diagnosis
+from agents.evidence import Citation, Manifest, Version
+from agents.patch import FileChange, Patch
+from agents.pull_request import with_marker
+from agents.report import Story, issue_text, pull_request_text
+from tests.fakes import START
+
+GITHUB_TAKES = 65_536
+LINE = "`` ``` x" * 50
+
+
+def story(claims: int, lines: int) -> Story:
+    manifest = Manifest(
+        incident="0" * 32, attempt=1, cluster="prod", namespace="shops", rollout="shop", uid="u", revision="2",
+        strategy=None, stable=Version(hash="s"), canary=Version(hash="c"), captured_at=START, items=(),
+    )  # fmt: skip
+    quote = "\n".join([LINE] * 30)
+    diagnosis = Diagnosis(
+        category="code", summary="it fails", confidence="high", location=None, culprit_commit=None, suspects=(),
+        claims=tuple(
+            Claim(text=f"claim {at}", evidence=(Citation(ref=f"logs/{at}#L1-30", quote=quote),) * 4)
+            for at in range(claims)
+        ),
+        strategy=None,
+    )  # fmt: skip
+    change = FileChange(path="a.py", before="", after=f"{LINE}\n" * lines)
+    patch = Patch(
+        repository="r", commit="0" * 40, strategy="revert", why="Why it is small.", edits=(), changes=(change,)
+    )
+    return Story(bundle=manifest, diagnosis=diagnosis, patch=patch, notes=("not allowed",))
+
+
+def test_what_does_not_fit_is_left_out_whole_and_says_so() -> None:
+    for text in (issue_text(story(2, 400)), issue_text(story(40, 1)), pull_request_text(story(40, 1))):
+        assert len(with_marker("0" * 32, "Title", text)) <= GITHUB_TAKES
+        assert "left out: the text would be longer than the forge takes" in text
+        assert text.endswith("A person decides.</sub>")
+        fences = [line for line in text.splitlines() if line.startswith("```")]
+        assert len(fences) % 2 == 0
+        assert "## Not checked" in text
+
+
+def test_what_fits_is_all_there() -> None:
+    text = issue_text(story(1, 3))
+    assert "left out" not in text
+    assert text.count(LINE[:40]) >= 120
