@@ -11,7 +11,7 @@ from agents.patch import EditRejected, Patch
 from agents.policy import Policy, RepositoryRule
 from agents.pull_request import LeftAlone, Proposed, PullRequestLink
 from agents.verification import Check, Verification
-from agents.verification.verify import Verdict
+from agents.verification.nouns import Verdict
 from app.adapters.checkout import Mirrors
 from tests.fakes import FakeCommit, FakeRepository
 from tests.forges import LocalSite
