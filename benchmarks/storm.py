@@ -7,6 +7,7 @@ its own and a repository whose fix can be verified.
 import asyncio
 import json
 import random
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -24,6 +25,12 @@ TRIGGERS = ("on-analysis-run-failed", "on-rollout-aborted", "on-canary-degraded"
 AT_ONCE = 50
 START_SECONDS, HEAL_SECONDS = 30.0, 300.0
 DONE = {"proposed", "reported", "failed"}
+
+
+def figures() -> dict[str, Any]:
+    """1,000 notifications of 50 canaries."""
+    with tempfile.TemporaryDirectory(prefix="selfheal-storm-") as folder:
+        return run(Path(folder), canaries=50, notifications=1000)
 
 
 def run(workdir: Path, canaries: int, notifications: int, seed: int = 7) -> dict[str, Any]:
