@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from agents.errors import SelfhealError
 
 
+BY_MODEL = "model"
+"""The strategy of a patch that a model wrote."""
+
+
 class Edit(BaseModel):
     """Replace the one place in `path` where `search` stands.
 
@@ -59,6 +63,11 @@ class Patch(BaseModel):
     """One sentence for the reviewer: what this change does and why it is the smallest."""
     edits: tuple[Edit, ...]
     changes: tuple[FileChange, ...]
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model wrote it; the policy and the report ask."""
+        return self.strategy == BY_MODEL
 
     @property
     def diff(self) -> str:

@@ -25,8 +25,17 @@ GUARDS = (
 )
 
 
-async def run_git(git_dir: Path | None, *argv: str, allow_file: bool = False, stdin: bytes | None = None) -> bytes:
-    """The standard output of a git command. `Denied` with git's words when it refuses, `Transient` on a time-out."""
+async def run_git(
+    git_dir: Path | None,
+    *argv: str,
+    allow_file: bool = False,
+    stdin: bytes | None = None,
+    codes: frozenset[int] = frozenset({0}),
+) -> bytes:
+    """The standard output of a git command. `Denied` with git's words when it refuses, `Transient` on a time-out.
+
+    `codes` are the exit codes that are answers.
+    """
     guards = [*GUARDS, *(("protocol.file.allow=always",) if allow_file else ())]
     command = ["git", *(word for guard in guards for word in ("-c", guard)), *argv]
     process = await asyncio.create_subprocess_exec(
@@ -45,7 +54,7 @@ async def run_git(git_dir: Path | None, *argv: str, allow_file: bool = False, st
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0:
+    if process.returncode not in codes:
         raise Denied(f"git {argv[0]}: {err.decode('utf-8', 'replace').strip()[:300]}")
     return out
 
