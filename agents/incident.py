@@ -11,6 +11,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?"
+"""What a cluster, namespace, rollout, uid or hash may look like; every Kubernetes name does. Names become parts of
+paths, branches and keys, so nothing else is taken for one."""
+
 
 class Incident(BaseModel):
     """A canary of one rollout that failed, on one cluster. The cluster comes from the caller's token."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 
 from agents.errors import Invalid, SelfhealError
 
@@ -37,15 +36,13 @@ def serve(
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Run the service. Settings come from SELFHEAL_* variables (see the README)."""
-    from app.settings import Settings  # noqa: PLC0415 - see the module's docstring
+    from app.settings import read_policy, read_settings  # noqa: PLC0415 - see the module's docstring
 
     if insecure_dev:
         os.environ["SELFHEAL_INSECURE_DEV"] = "true"  # noqa: TID251 - the worker process inherits the flag
     try:
-        settings = Settings()
-    except ValidationError as error:
-        _refuse("; ".join(str(one["msg"]).removeprefix("Value error, ") for one in error.errors()))
-    try:
+        settings = read_settings()
+        read_policy(settings.policy)  # both roles refuse a broken one: a worker alone would fail out of sight
         if role is Role.WORKER:
             from app.worker import serve_worker  # noqa: PLC0415 - see the module's docstring
 
@@ -56,6 +53,9 @@ def serve(
             serve_intake(settings, with_worker=role is Role.ALL)
     except Invalid as error:
         _refuse(str(error))
+    except SelfhealError as error:
+        typer.echo(f"selfheal: {error}", err=True)
+        raise typer.Exit(OUR_FAILURE) from error
 
 
 @main.command()

@@ -5,6 +5,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from agents.errors import Invalid
 
@@ -29,9 +30,8 @@ def checkpoint_file(data_dir: Path) -> Path:
 @contextlib.contextmanager
 def only_one(data_dir: Path, role: str, patience: float = 0) -> Iterator[None]:
     """Hold the role's lock on a data folder; `Invalid` where another process still has it after `patience` seconds."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     until = time.monotonic() + patience
-    with (data_dir / f"{role}.lock").open("w") as lock:
+    with _open_lock(data_dir, role) as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,6 +41,16 @@ def only_one(data_dir: Path, role: str, patience: float = 0) -> Iterator[None]:
                     raise Invalid(f"another {role} works on {data_dir} already; one service per data folder") from error
                 time.sleep(POLL_SECONDS)
         yield
+
+
+def _open_lock(data_dir: Path, role: str) -> IO[str]:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data_dir / f"{role}.lock").open("w")
+    except OSError as error:
+        raise Invalid(
+            f"SELFHEAL_DATA_DIR: {data_dir} cannot be written to: {error.strerror}. Name a folder of this user"
+        ) from error
 
 
 def _sqlite(path: Path) -> str:

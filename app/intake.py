@@ -6,7 +6,7 @@ left between two of them. Every step may be repeated.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -15,17 +15,26 @@ from agents.evidence import Bundle, Cluster
 from agents.evidence.origin import parse_time
 from agents.incident import Attempt, State
 from app.capture import capture
-from app.store import bundles, inbox, incidents
+from app.store import bundles, dead_letters, inbox, incidents
 from app.store.database import Database
 
 log = structlog.get_logger(__name__)
 CATCH_UP_SECONDS = 5.0
+PRUNE_EVERY = timedelta(hours=1)
+MOST_AT_WORK = 1000
+"""Notifications and attempts under way in this process at once; what is beyond waits for the next `catch_up`."""
+MOST_TRIES = 20
+"""How often an attempt's evidence is tried to be sealed in one process before the attempt is failed."""
 
 
 class Queue(Protocol):
     """Where sealed attempts are handed over."""
 
-    async def put(self, attempt_id: str, partition: str) -> None: ...
+    async def put(self, attempt_id: str, partition: str) -> None:
+        """Enqueue an attempt, once however often it is put; work with the same partition runs one after another."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Intake:
@@ -42,45 +51,107 @@ class Intake:
         self._cluster = cluster
         self._queue = queue
         self._now = now
-        self._busy: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work: set[str] = set()
+        self._tries: dict[str, int] = {}
+        self._pruned_at: datetime | None = None
 
-    async def take_logged(self, pending: inbox.Pending) -> None:
-        """`take` for a task that nobody awaits."""
-        await _logged(self.take(pending), notification=pending.id)
+    def begin(self, pending: inbox.Pending) -> None:
+        """Start `take`, which nobody waits for; it survives failures because `catch_up` comes after it."""
+        self._start(lambda: self.take(pending), notification=pending.id)
 
-    async def carry_logged(self, attempt: Attempt) -> None:
-        """`carry` for a task that nobody awaits."""
-        await _logged(self.carry(attempt), attempt=attempt.id)
+    def begin_attempt(self, attempt: Attempt) -> None:
+        """The same for `carry`."""
+        self._start(lambda: self.carry(attempt), attempt=attempt.id)
 
     async def take(self, pending: inbox.Pending) -> None:
         """All steps for one notification. One that joins an attempt is done when that is noted."""
-        admission = await incidents.admit(self._db, pending.id, pending.sighting, self._now())
-        attempt = admission.attempt
-        log.info("admitted", incident=attempt.incident.key, attempt=attempt.id, opened=admission.opened)
-        if admission.opened:
+        attempt = await self._admit(pending)
+        if attempt is not None:
             await self.carry(attempt)
 
     async def carry(self, attempt: Attempt) -> None:
-        """Capture, seal and enqueue an attempt, from wherever it stands."""
-        async with self._busy.setdefault(attempt.id, asyncio.Lock()):
-            bundle = await bundles.load(self._db, attempt.id)
-            if bundle is None:
-                bundle = await self._seal(attempt)
-            await self._hand_over(attempt, bundle)
-        self._busy.pop(attempt.id, None)
+        """Capture, seal and enqueue an attempt, from wherever it stands; nothing if somebody is at it already."""
+        if attempt.id in self._at_work:
+            return
+        self._at_work.add(attempt.id)
+        try:
+            bundle = await bundles.load(self._db, attempt.id) or await self._seal(attempt)
+            if bundle is not None:
+                await self._note_abort(attempt, bundle)
+                await self._hand_over(attempt, bundle)
+        finally:
+            self._at_work.discard(attempt.id)
 
-    async def _seal(self, attempt: Attempt) -> Bundle:
+    async def catch_up(self) -> None:
+        """Take up what is between two steps: rows not admitted, attempts not sealed, bundles not enqueued.
+
+        One that fails is logged and tried again in the next round; one that takes long is not waited for.
+        """
+        for pending in await inbox.pending(self._db):
+            await _logged(self._admit(pending), notification=pending.id)
+        waiting = (*await incidents.without_bundle(self._db), *await incidents.without_workflow(self._db))
+        for attempt in waiting:
+            if attempt.id not in self._at_work:
+                self.begin_attempt(attempt)
+        await self._prune()
+
+    async def keep_catching_up(self) -> None:
+        """At start and every few seconds, for as long as the process lives."""
+        while True:
+            await _logged(self.catch_up())
+            await asyncio.sleep(CATCH_UP_SECONDS)
+
+    async def settle(self, patience: float | None = None) -> None:
+        """Wait until nothing is under way, at most `patience` seconds; what is left then is cancelled.
+
+        Cancelled work is taken up by the next process, but the evidence it was after may be gone by then.
+        """
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=patience)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _start(self, step: Callable[[], Awaitable[None]], **about: str) -> None:
+        if len(self._tasks) >= MOST_AT_WORK:
+            return
+        task = asyncio.create_task(_logged(step(), **about))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _admit(self, pending: inbox.Pending) -> Attempt | None:
+        """Returns the attempt if this notification opened it."""
+        admission = await incidents.admit(self._db, pending.id, pending.sighting, self._now())
+        attempt = admission.attempt
+        log.info("admitted", incident=attempt.incident.key, attempt=attempt.id, opened=admission.opened)
+        return attempt if admission.opened else None
+
+    async def _seal(self, attempt: Attempt) -> Bundle | None:
+        """None if it has failed too often: then the attempt ends, for everybody to see, rather than never."""
+        tries = self._tries.get(attempt.id, 0) + 1
+        if tries > MOST_TRIES:
+            detail = f"the evidence could not be sealed in {MOST_TRIES} tries; the intake's log says why"
+            await incidents.advance(self._db, attempt.id, State.FAILED, self._now(), detail)
+            self._tries.pop(attempt.id)
+            return None
+        self._tries[attempt.id] = tries
         await incidents.advance(self._db, attempt.id, State.CAPTURING, self._now())
         body = await inbox.body_of(self._db, await incidents.opening_body(self._db, attempt.id))
         bundle = await capture(self._cluster, attempt.incident, attempt.number, body, self._now)
         await bundles.save(self._db, attempt.id, bundle)
+        self._tries.pop(attempt.id)
         gaps = [f"{item.id}: {item.status}" for item in bundle.gaps()]
         log.info("sealed", attempt=attempt.id, items=len(bundle.manifest.items), gaps=gaps)
+        return bundle
+
+    async def _note_abort(self, attempt: Attempt, bundle: Bundle) -> None:
+        """The abort as the Rollout itself tells it: a later failure of the same canary is measured by it."""
         for rollout in bundle.objects("rollout"):
-            aborted_at = parse_time((rollout.get("status") or {}).get("abortedAt"))
+            status = rollout.get("status")
+            aborted_at = parse_time(status.get("abortedAt")) if isinstance(status, dict) else None
             if aborted_at is not None:
                 await incidents.note_abort(self._db, attempt.id, aborted_at)
-        return bundle
 
     async def _hand_over(self, attempt: Attempt, bundle: Bundle) -> None:
         incident = attempt.incident
@@ -89,26 +160,15 @@ class Intake:
         await queue.put(attempt.id, partition)
         await incidents.mark_enqueued(self._db, attempt.id, self._now())
 
-    async def catch_up(self) -> None:
-        """Take up what is between two steps: rows not admitted, attempts not sealed, bundles not enqueued.
-
-        One that fails is logged and tried again in the next round; it does not hold up the others.
-        """
-        for pending in await inbox.pending(self._db):
-            await _logged(self.take(pending), notification=pending.id)
-        for attempt in await incidents.without_bundle(self._db):
-            await _logged(self.carry(attempt), attempt=attempt.id)
-        for attempt in await incidents.without_workflow(self._db):
-            await _logged(self.carry(attempt), attempt=attempt.id)
-
-    async def keep_catching_up(self) -> None:
-        """At start and every few seconds, for as long as the process lives."""
-        while True:
-            await _logged(self.catch_up())
-            await asyncio.sleep(CATCH_UP_SECONDS)
+    async def _prune(self) -> None:
+        now = self._now()
+        if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
+            await dead_letters.prune(self._db, now)
+            await inbox.prune(self._db, now)
+            self._pruned_at = now
 
 
-async def _logged(work: Awaitable[None], **about: str) -> None:
+async def _logged(work: Awaitable[object], **about: str) -> None:
     try:
         await work
     except Exception:

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from agents.errors import Invalid, SelfhealError
 from agents.evidence import Cluster
 from app import telemetry
 from app.adapters.bundle_dir import BundleDirectory
@@ -25,6 +29,10 @@ from app.watch import watch_worker
 KEEP_ALIVE_SECONDS = 5
 """Short: Argo's notification engine opens a connection a request and leaves it open (argo-contract 1.5)."""
 
+SETTLE_SECONDS = 5
+"""What requests and captures under way get to finish in when the service is told to stop."""
+BACKLOG = 2048
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,12 +41,18 @@ class LazyQueue:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._opening: asyncio.Task[Queue] | None = None
+        self._queue: Queue | None = None
+        self._opening = asyncio.Lock()
 
     async def get(self) -> Queue:
-        if self._opening is None or (self._opening.done() and self._opening.exception()):
-            self._opening = asyncio.create_task(asyncio.to_thread(self._open))
-        return await asyncio.shield(self._opening)
+        async with self._opening:
+            if self._queue is None:
+                self._queue = await asyncio.to_thread(self._open)
+        return self._queue
+
+    async def close(self) -> None:
+        if self._queue is not None:
+            await self._queue.close()
 
     def _open(self) -> Queue:
         from app.queues import HealQueue  # noqa: PLC0415 - DBOS is slow to import, and readiness does not wait for it
@@ -47,10 +61,11 @@ class LazyQueue:
 
 
 def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] | None = None) -> FastAPI:
-    """The intake's application. `background` runs beside it for as long as it serves."""
+    """The intake's application, on a migrated store. `background` runs beside it for as long as it serves."""
     db = Database(store_url(settings.data_dir))
     cluster: Cluster | None = BundleDirectory(settings.bundles) if settings.bundles else None
-    steps = Intake(db, cluster, LazyQueue(settings.data_dir).get, utc_now)
+    queue = LazyQueue(settings.data_dir)
+    steps = Intake(db, cluster, queue.get, utc_now)
     wiring = Wiring(
         db=db,
         intake=steps,
@@ -62,7 +77,6 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(migrate, store_url(settings.data_dir))
         tasks = [asyncio.create_task(steps.keep_catching_up())]
         if background is not None:
             tasks.append(asyncio.create_task(_forever(background)))
@@ -71,11 +85,18 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await steps.settle(SETTLE_SECONDS)
+        await queue.close()
         await db.close()
 
-    app = FastAPI(title="Self-Healing Rollouts", lifespan=lifespan, docs_url=None, redoc_url=None)
+    return assemble(wiring, lifespan)
+
+
+def assemble(wiring: Wiring, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """The routes on their collaborators."""
+    app = FastAPI(title="Self-Healing Rollouts", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     problems.install(app)
-    app.include_router(health.router(db.takes_writes))
+    app.include_router(health.router(wiring.db.takes_writes))
     app.include_router(rollouts.router(wiring))
     app.include_router(incidents.router(wiring))
     return app
@@ -86,16 +107,40 @@ async def _forever(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def serve_intake(settings: Settings, *, with_worker: bool) -> None:
-    """Run the intake until it is told to stop; `with_worker` also starts and watches a worker process."""
+    """Run the intake until it is told to stop; `with_worker` also starts and watches a worker process.
+
+    `Invalid` for what a person must put right first: the folders, the address, the database.
+    """
     telemetry.configure(settings.log_level)
-    with only_one(settings.data_dir, "intake"):
+    if settings.bundles is not None and not settings.bundles.is_dir():
+        raise Invalid(f"SELFHEAL_BUNDLES: there is no folder {settings.bundles}")
+    with only_one(settings.data_dir, "intake"), _listen(settings.host, settings.port) as listener:
+        migrate(store_url(settings.data_dir))
         config = uvicorn.Config(
             create_app(settings, background=watch_worker if with_worker else None),
-            host=settings.host,
-            port=settings.port,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SETTLE_SECONDS,
             log_config=None,
             access_log=False,
             server_header=False,
         )
-        uvicorn.Server(config).run()
+        for kind in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(kind, _leave_to_uvicorn)
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise SelfhealError("the intake could not start; its log says why")
+
+
+def _leave_to_uvicorn(_number: int, _frame: object) -> None:
+    """For SIGTERM and SIGINT: uvicorn stops on them, then raises them again, but being told to stop is no failure."""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything is started that would have to be stopped again."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = str(error.strerror or error).partition(" (while")[0]
+        raise Invalid(f"cannot listen on {host}:{port}: {reason}. See SELFHEAL_HOST and SELFHEAL_PORT") from error

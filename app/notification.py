@@ -1,18 +1,21 @@
 """What a notification's body says and does: Argo's JSON in, one frozen noun out. Pure; nothing else knows this format.
 
 The body is a hint from outside: every field may be missing or of another type, and what it says of the cluster is
-ignored. The table of what a notification does is DESIGN section 5; the traps are FINDINGS sections 2 and 4.
+ignored. What is read can be stored: no NUL, no half surrogate pair, no endless nesting, no number beyond a float.
+The table of what a notification does is DESIGN section 5; the traps are FINDINGS sections 2 and 4.
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.evidence.origin import HASH_LABEL, parse_time
-from agents.incident import Incident
+from agents.incident import NAME, Incident
 
 Disposition = Literal["incident", "ignored", "signal", "unsupported-kind"]
 
@@ -28,6 +31,11 @@ FAILURES = frozenset(
 SIGNALS = frozenset({"on-rollout-completed", "on-skip-steps"})
 ENABLED = "selfheal.io/enabled"
 REVISION = "rollout.argoproj.io/revision"
+DEEPEST = 100
+"""Levels of nesting; Kubernetes objects have about 20."""
+IS_NAME = re.compile(NAME)
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""PostgreSQL refuses NUL in text, and UTF-8 has no halves of surrogate pairs; JSON can spell both."""
 
 
 class Sighting(BaseModel):
@@ -63,14 +71,7 @@ class Unreadable(Exception):
 
 def read(raw: bytes, cluster: str) -> Notification:
     """Read a body; `Unreadable` for what is no JSON object."""
-    if not raw.strip():
-        raise Unreadable("the body is empty")
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("the body is not JSON") from error
-    if not isinstance(body, dict):
-        raise Unreadable("the body is JSON but not an object")
+    body = _parse(raw)
     trigger = _text(body.get("trigger"))
     rollout = body.get("rollout")
     if not isinstance(rollout, dict):
@@ -81,9 +82,9 @@ def read(raw: bytes, cluster: str) -> Notification:
     found = Notification(
         disposition="signal",
         trigger=trigger,
-        namespace=_text(metadata.get("namespace")),
-        rollout=_text(metadata.get("name")),
-        canary_hash=_text(status.get("currentPodHash")),
+        namespace=_name(metadata.get("namespace")),
+        rollout=_name(metadata.get("name")),
+        canary_hash=_name(status.get("currentPodHash")),
         body=body,
     )
     if not _is_rollout(rollout):
@@ -93,44 +94,79 @@ def read(raw: bytes, cluster: str) -> Notification:
         return found
     if trigger not in FAILURES:
         return found.model_copy(update={"disposition": "unsupported-kind", "reason": f"trigger {trigger}"})
-    return _failure(found, metadata, status, cluster)
-
-
-def _failure(found: Notification, metadata: Mapping[str, Any], status: Mapping[str, Any], cluster: str) -> Notification:
-    def ignored(reason: str) -> Notification:
-        return found.model_copy(update={"disposition": "ignored", "reason": reason})
-
-    annotations = _mapping(metadata.get("annotations"))
-    stable, uid = _text(status.get("stableRS")), _text(metadata.get("uid"))
-    if _text(annotations.get(ENABLED)) == "false":
-        return ignored(f"{ENABLED} is false")
-    if not (found.namespace and found.rollout and uid and found.canary_hash):
-        return found.model_copy(
-            update={
-                "disposition": "unsupported-kind",
-                "reason": "the Rollout lacks namespace, name, uid or pod hash",
-            }
-        )
-    if not stable:
-        return ignored("there is no stable version yet: a first deployment has nothing to go back to")
-    if stable == found.canary_hash:
-        return ignored("the failing version is the stable one: there is no canary")
-    incident = Incident(
-        cluster=cluster,
-        namespace=found.namespace,
-        rollout=found.rollout,
-        uid=uid,
-        canary_hash=found.canary_hash,
-        revision=_text(annotations.get(REVISION)) or "",
-        stable_hash=stable,
-    )
+    enabled = _text(_mapping(metadata.get("annotations")).get(ENABLED)) or "true"
+    incident = f"{ENABLED} is false" if enabled.strip().lower() == "false" else identify(rollout, cluster)
+    if isinstance(incident, str):
+        return found.model_copy(update={"disposition": "ignored", "reason": incident})
     sighting = Sighting(
         incident=incident,
-        trigger=found.trigger or "",
+        trigger=trigger,
         aborted_at=parse_time(status.get("abortedAt")),
-        failed_at=_newest_failure(found.body, incident.canary_hash),
+        failed_at=_newest_failure(body, incident.canary_hash),
     )
     return found.model_copy(update={"disposition": "incident", "sighting": sighting})
+
+
+def identify(rollout: Mapping[str, Any], cluster: str) -> Incident | str:
+    """The canary that a Rollout is at, or the reason why there is none to look into."""
+    metadata, status = _mapping(rollout.get("metadata")), _mapping(rollout.get("status"))
+    namespace, name, uid = (_name(metadata.get(field)) for field in ("namespace", "name", "uid"))
+    canary, stable = _name(status.get("currentPodHash")), _name(status.get("stableRS"))
+    if not stable:
+        return "there is no stable version yet: a first deployment has nothing to go back to"
+    if not (namespace and name and uid and canary):
+        return "the Rollout lacks namespace, name, uid or pod hash"
+    if stable == canary:
+        return "the failing version is the stable one: there is no canary"
+    return Incident(
+        cluster=cluster,
+        namespace=namespace,
+        rollout=name,
+        uid=uid,
+        canary_hash=canary,
+        revision=_name(_mapping(metadata.get("annotations")).get(REVISION)) or "",
+        stable_hash=stable,
+    )
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    if not raw.strip():
+        raise Unreadable("the body is empty")
+    try:
+        body = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        raise Unreadable("the body is not JSON: it is not UTF-8") from error
+    except RecursionError as error:
+        raise Unreadable(f"the body is nested deeper than {DEEPEST} levels") from error
+    except ValueError as error:
+        raise Unreadable("the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise Unreadable("the body is JSON but not an object")
+    storable: dict[str, Any] = _storable(body, 0)
+    return storable
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is beyond every float")
+    return number
+
+
+def _storable(value: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise Unreadable(f"the body is nested deeper than {DEEPEST} levels")
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {UNSTORABLE.sub("\ufffd", key): _storable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item, depth + 1) for item in value]
+    return value
 
 
 def _is_rollout(thing: Mapping[str, Any]) -> bool:
@@ -147,8 +183,8 @@ def _newest_failure(body: Mapping[str, Any], pod_hash: str) -> datetime | None:
     moments = []
     for run in runs if isinstance(runs, list) else []:
         metadata = _mapping(_mapping(run).get("metadata"))
-        failed = _mapping(_mapping(run).get("status")).get("phase") in {"Failed", "Error"}
-        labelled = _mapping(metadata.get("labels")).get(HASH_LABEL)
+        failed = _text(_mapping(_mapping(run).get("status")).get("phase")) in {"Failed", "Error"}
+        labelled = _text(_mapping(metadata.get("labels")).get(HASH_LABEL))
         created = parse_time(metadata.get("creationTimestamp"))
         if failed and created is not None and labelled in {pod_hash, None}:
             moments.append(created)
@@ -161,3 +197,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value[:500] if isinstance(value, str) and value else None
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and IS_NAME.fullmatch(value) else None

@@ -1,12 +1,27 @@
 """Every knob, typed and documented; the README's table is generated from here. Built once by `cli`."""
 
+import difflib
 import ipaddress
+import os
+import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agents.errors import Invalid
+from agents.incident import NAME
+from agents.policy import Policy, parse_policy
+
+PREFIX = "SELFHEAL_"
+SERVICE_LINK = re.compile(
+    r"(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+"""What Kubernetes sets in every pod for a Service that is called `selfheal` or `selfheal-...`."""
+SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://")
 
 Scope = Literal["read", "trigger"]
 
@@ -33,7 +48,9 @@ class ApiToken(BaseModel):
 class Settings(BaseSettings):
     """Read from the environment, prefix SELFHEAL_."""
 
-    model_config = SettingsConfigDict(env_prefix="SELFHEAL_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         default=Path(".selfheal"),
@@ -85,15 +102,22 @@ class Settings(BaseSettings):
         default="info", description="Lowest level that is logged."
     )
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _ignore_service_link(cls, value: Any) -> Any:
+        """In a pod beside a Service called `selfheal`, Kubernetes sets SELFHEAL_PORT to that Service's address."""
+        return cls.model_fields["port"].default if SERVICE_URL.match(str(value)) else value
+
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:
+        webhook, api = self.webhook_callers, self.api_callers  # reading them refuses malformed lists at the start
         if self.insecure_dev:
             if not _is_loopback(self.host):
                 raise ValueError(
                     f"insecure_dev accepts every caller, so it listens on loopback only; host is {self.host!r}"
                 )
-        elif not (self.webhook_callers and self.api_callers):
-            missing = "SELFHEAL_WEBHOOK_TOKENS" if not self.webhook_callers else "SELFHEAL_API_TOKENS"
+        elif not (webhook and api):
+            missing = "SELFHEAL_WEBHOOK_TOKENS" if not webhook else "SELFHEAL_API_TOKENS"
             raise ValueError(
                 f"{missing} is not set, so nobody could be told from a stranger. Set it, or start with "
                 "--insecure-dev to try the service on a loopback address"
@@ -107,7 +131,13 @@ class Settings(BaseSettings):
             cluster, colon, token = entry.partition(":")
             if not (colon and cluster.strip() and token.strip()):
                 raise ValueError("SELFHEAL_WEBHOOK_TOKENS: each entry is <cluster>:<token>")
+            if not re.fullmatch(NAME, cluster.strip()):
+                raise ValueError(
+                    "SELFHEAL_WEBHOOK_TOKENS: a cluster's name has letters, digits, '.', '_' and '-', "
+                    "and begins and ends with a letter or digit"
+                )
             callers.append(WebhookToken(cluster=cluster.strip(), token=SecretStr(token.strip())))
+        _refuse_shared("SELFHEAL_WEBHOOK_TOKENS", [(caller.token, caller.cluster) for caller in callers])
         return tuple(callers)
 
     @property
@@ -127,12 +157,59 @@ class Settings(BaseSettings):
                     case unknown:
                         raise ValueError(f"SELFHEAL_API_TOKENS: {unknown!r} is not a scope; use read, trigger")
             callers.append(ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip())))
+        _refuse_shared("SELFHEAL_API_TOKENS", [(caller.token, (caller.name, caller.scopes)) for caller in callers])
         return tuple(callers)
 
     @property
     def clusters(self) -> tuple[str, ...]:
         """The clusters that some token speaks for, in the order they were configured."""
         return tuple(dict.fromkeys(caller.cluster for caller in self.webhook_callers)) or ("dev",)
+
+
+def read_settings() -> Settings:
+    """The settings of this process; `Invalid` names every variable that is wrong, and shows no value."""
+    _refuse_unknown(os.environ)  # noqa: TID251 - this is where the environment is read
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise Invalid("; ".join(_explain(str(one["msg"]), one["loc"]) for one in error.errors())) from None
+
+
+def read_policy(path: Path | None) -> Policy:
+    """The server policy; without a file, nothing is allowed. `Invalid` says what is wrong with the file."""
+    if path is None:
+        return Policy()
+    try:
+        return parse_policy(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"SELFHEAL_POLICY: {path} cannot be read: {error}") from error
+    except Invalid as error:
+        raise Invalid(f"SELFHEAL_POLICY: {path}: {error}") from error
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A typo in a variable's name would otherwise be a setting that is silently not there."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name, value in environment.items():
+        is_ours = name.upper().startswith(PREFIX) and name.upper() not in known
+        is_link = SERVICE_LINK.fullmatch(name, len(PREFIX)) or (name.endswith("_PORT") and SERVICE_URL.match(value))
+        if not is_ours or is_link:
+            continue
+        close = difflib.get_close_matches(name.upper(), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        raise Invalid(f"{name} is not a setting; {hint}")
+
+
+def _explain(message: str, location: tuple[int | str, ...]) -> str:
+    name = f"{PREFIX}{str(location[0]).upper()}: " if location else ""
+    return name + message.removeprefix("Value error, ")
+
+
+def _refuse_shared(variable: str, pairs: list[tuple[SecretStr, object]]) -> None:
+    seen: dict[str, object] = {}
+    for token, owner in pairs:
+        if seen.setdefault(token.get_secret_value(), owner) != owner:
+            raise ValueError(f"{variable}: two entries have the same token; who presents it could be either")
 
 
 def _entries(secret: SecretStr) -> list[str]:

@@ -7,9 +7,12 @@ import structlog
 
 from agents.redaction import Redactor
 
+# Without the frames' variables: they hold raw bodies and presented tokens, which no pattern would know for secrets.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
 
 def configure(level: str) -> None:
-    """Set up structlog and route the libraries' own loggers through it, warnings and worse only."""
+    """Set up structlog and route the libraries' own loggers and warnings through it, warnings and worse only."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -19,12 +22,12 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             _redact,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -32,12 +35,13 @@ def configure(level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                _TRACEBACKS,
                 _redact,
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
+    logging.captureWarnings(True)  # noqa: FBT003 - the standard library's own signature
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
 
 

@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -16,14 +15,13 @@ from agents.evidence import Bundle
 from agents.graph import Ports
 from agents.incident import State
 from agents.outcome import Outcome, final_state
-from agents.policy import Policy, parse_policy
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_local import LocalForge
 from app.adapters.sandbox import Box, Limits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
-from app.settings import Settings
+from app.settings import Settings, read_policy
 from app.store import bundles, incidents
 from app.store.database import Database, migrate
 
@@ -76,11 +74,6 @@ def build_ports(settings: Settings, db: Database) -> Ports:
     )
 
 
-def read_policy(path: Path | None) -> Policy:
-    """The server policy; without a file, nothing is allowed."""
-    return Policy() if path is None else parse_policy(path.read_text(encoding="utf-8"))
-
-
 async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:
     """Heal until told to stop. `with_parent` ends with whoever holds the other end of standard input.
 
@@ -116,7 +109,8 @@ def serve_worker(settings: Settings, *, with_parent: bool) -> None:
 
 
 def _wait_for_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    """Unbuffered: a thread that waits inside a buffered reader makes the interpreter abort at its end."""
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(stop.set)

@@ -6,13 +6,20 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from app.store.database import Database, migrate
 
+IN_CI = bool(os.environ.get("CI"))  # noqa: TID251
+
 for name in [name for name in os.environ if name.startswith(("SELFHEAL_", "GIT_", "KUBE"))]:  # noqa: TID251
     del os.environ[name]  # noqa: TID251
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +59,20 @@ async def db(db_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+def missing(reason: str) -> NoReturn:
+    """Skip for want of a system package; in CI, which installs them all, that is a failure."""
+    if IN_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture
 def needs_bubblewrap() -> None:
     """Skip, with the reason, where the sandbox is not installed; CI installs it."""
     if shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed (package bubblewrap)")
+        missing("bubblewrap is not installed (package bubblewrap)")
     probe = subprocess.run(
         ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, text=True, check=False
     )
     if probe.returncode != 0:
-        pytest.skip(f"bubblewrap cannot make a sandbox here: {probe.stderr.strip()[:200]}")
+        missing(f"bubblewrap cannot make a sandbox here: {probe.stderr.strip()[:200]}")

@@ -427,6 +427,9 @@ class FakeQueue:
     async def put(self, attempt_id: str, partition: str) -> None:
         self.entries.setdefault(attempt_id, partition)
 
+    async def close(self) -> None:
+        """Nothing to let go."""
+
 
 _cluster: Cluster = FakeCluster()
 _repository: Repository = FakeRepository()

@@ -1,6 +1,7 @@
 """The bundle's nouns, and citations of places in it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.evidence.cluster import Kind, Side, Status, Target
 
+LINES = re.compile(r"L(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})")
+INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 SCHEMA: Literal["selfheal.bundle/v1"] = "selfheal.bundle/v1"
 
 
@@ -142,13 +145,21 @@ def holds(bundle: Bundle, citation: Citation) -> bool:
     text = bundle.contents.get(item_id)
     if text is None or not citation.quote.strip():
         return False
-    if place.startswith("L"):
-        first, _, last = place[1:].partition("-")
-        if not (first.isdigit() and last.isdigit()) or not 1 <= int(first) <= int(last):
-            return False
-        return citation.quote in "\n".join(text.split("\n")[int(first) - 1 : int(last)])
-    found = _follow(json.loads(text), place)
-    return found is not None and citation.quote in (found if isinstance(found, str) else json.dumps(found))
+    lines = LINES.fullmatch(place)
+    if lines is not None:
+        first, last = int(lines["first"]), int(lines["last"])
+        held = text.split("\n")
+        return 1 <= first <= last <= len(held) and citation.quote in "\n".join(held[first - 1 : last])
+    if not place.startswith("/"):
+        return False
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return False
+    found = _follow(document, place)
+    if found is None:
+        return False
+    return citation.quote in (found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
 
 
 def _follow(document: Any, pointer: str) -> Any:
@@ -157,7 +168,7 @@ def _follow(document: Any, pointer: str) -> Any:
         token = raw.replace("~1", "/").replace("~0", "~")
         if isinstance(document, Mapping) and token in document:
             document = document[token]
-        elif isinstance(document, Sequence) and not isinstance(document, str) and token.isdigit():
+        elif isinstance(document, Sequence) and not isinstance(document, str) and INDEX.fullmatch(token):
             if int(token) >= len(document):
                 return None
             document = document[int(token)]

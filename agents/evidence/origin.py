@@ -5,7 +5,7 @@ GitOps repository and what was deployed when. Nothing here is verified against a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -35,13 +35,15 @@ def version_of(pod_hash: str, replica_sets: Iterable[Mapping[str, Any]], rollout
     replica_set = next((one for one in replica_sets if label(one) == pod_hash), None)
     images: tuple[str, ...] = ()
     if replica_set is not None:
-        containers = _dig(replica_set, "spec", "template", "spec").get("containers") or []
+        containers = mappings(dig(replica_set, "spec", "template", "spec").get("containers"))
         images = tuple(str(container.get("image")) for container in containers)
+    if dig(rollout, "status").get("currentPodHash", pod_hash) != pod_hash:
+        rollout = None  # read again after a newer version came: its annotations are that one's
     for thing, found_by in (
         (replica_set, "annotations of the ReplicaSet"),
         (rollout, "annotations of the Rollout"),
     ):
-        annotations = _dig(thing or {}, "metadata", "annotations")
+        annotations = dig(thing, "metadata", "annotations")
         if annotations.get(REPO):
             return Version(
                 hash=pod_hash,
@@ -58,36 +60,40 @@ def version_of(pod_hash: str, replica_sets: Iterable[Mapping[str, Any]], rollout
 def manifest_source(bundle: Bundle) -> ManifestSource | None:
     """What the Argo CD Application says; None unless it provably deploys this Rollout from one Git folder.
 
-    The canary came with the first deployment at or after its ReplicaSet's creation, the stable version with the one
-    before (argo-contract 3.2, 3.3).
+    The canary came with the deployment next to its ReplicaSet's creation. The stable version's manifests are those of
+    the deployment before the first one that brought a version later than it: other canaries may have failed in between
+    (argo-contract 3.2, 3.3).
     """
     target = bundle.target
     name = _application_name(bundle)
     for application in bundle.objects("application"):
-        if name is None or _dig(application, "metadata").get("name") != name:
+        if name is None or dig(application, "metadata").get("name") != name:
             continue
-        source = _dig(application, "spec", "source")
+        source = dig(application, "spec", "source")
         if not source.get("repoURL") or source.get("chart"):
             return None
         history = sorted(
-            (entry for entry in _dig(application, "status").get("history") or [] if entry.get("revision")),
+            (entry for entry in mappings(dig(application, "status").get("history")) if entry.get("revision")),
             key=lambda entry: str(entry.get("deployedAt")),
         )
-        at = _canary_deployment(history, _created(bundle, target.canary_hash))
-        if at is None or at == 0:
+        created = {
+            hash_: when for one in bundle.objects("replicaset") if (hash_ := label(one)) and (when := _created(one))
+        }
+        canary, stable = _deployments(history, created, target.canary_hash, target.stable_hash)
+        if stable < 0:
             return None
         return ManifestSource(
             repo=str(source["repoURL"]),
             path=str(source.get("path") or ""),
-            stable=str(history[at - 1]["revision"]),
-            canary=str(history[at]["revision"]),
+            stable=str(history[stable]["revision"]),
+            canary=str(history[canary]["revision"]),
         )
     return None
 
 
 def label(thing: Mapping[str, Any]) -> str | None:
     """The pod template hash that an object belongs to."""
-    value = _dig(thing, "metadata", "labels").get(HASH_LABEL)
+    value = dig(thing, "metadata", "labels").get(HASH_LABEL)
     return str(value) if value is not None else None
 
 
@@ -95,45 +101,59 @@ def _application_name(bundle: Bundle) -> str | None:
     """From the tracking id, which must name this very Rollout: annotations get copied."""
     target = bundle.target
     for rollout in bundle.objects("rollout"):
-        tracking = str(_dig(rollout, "metadata", "annotations").get(TRACKING) or "")
+        tracking = str(dig(rollout, "metadata", "annotations").get(TRACKING) or "")
         name, _, rest = tracking.partition(":")
         if rest == f"argoproj.io/Rollout:{target.namespace}/{target.rollout}":
             return name.rpartition("_")[2]
     return None
 
 
-def _canary_deployment(history: Sequence[Mapping[str, Any]], created: datetime | None) -> int | None:
-    if not history:
-        return None
-    if created is not None:
-        for at, entry in enumerate(history):
-            deployed = parse_time(entry.get("deployedAt"))
-            if deployed is not None and deployed >= created - SYNC_SLACK:
-                return at
-    return len(history) - 1
+def _deployments(
+    history: Sequence[Mapping[str, Any]], created: Mapping[str, datetime], canary: str, stable: str
+) -> tuple[int, int]:
+    """Where in the history the two versions' manifests stand; the second is negative if that is not known."""
+    since = created.get(stable)
+    brought = created.get(canary)
+    if brought is not None and since is not None and brought < since:
+        brought = None  # an old version that was deployed again: its ReplicaSet is as old as it was
+    at = _deployment(history, brought) if brought is not None else len(history) - 1
+    later = [_deployment(history, when) for when in created.values() if since is not None and when > since]
+    return at, min([at, *later]) - 1
 
 
-def _created(bundle: Bundle, pod_hash: str) -> datetime | None:
-    for replica_set in bundle.objects("replicaset"):
-        if label(replica_set) == pod_hash:
-            return parse_time(_dig(replica_set, "metadata").get("creationTimestamp"))
-    return None
+def _deployment(history: Sequence[Mapping[str, Any]], created: datetime) -> int:
+    """The deployment that brought a ReplicaSet: the nearest in time, else the first one after it, else the last."""
+    moments = [parse_time(entry.get("deployedAt")) for entry in history]
+    known = [(at, moment) for at, moment in enumerate(moments) if moment is not None]
+    near = [(abs(moment - created), at) for at, moment in known if abs(moment - created) <= SYNC_SLACK]
+    if near:
+        return min(near)[1]
+    return next((at for at, moment in known if moment >= created), len(history) - 1)
+
+
+def _created(thing: Mapping[str, Any]) -> datetime | None:
+    return parse_time(dig(thing, "metadata").get("creationTimestamp"))
 
 
 def parse_time(value: Any) -> datetime | None:
-    """A Kubernetes timestamp, None for anything else."""
+    """A Kubernetes timestamp, in UTC; None for anything else."""
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None
 
 
-def _dig(thing: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+def dig(thing: Any, *keys: str) -> Mapping[str, Any]:
     """The mapping at a path of keys, empty where anything on the way is missing or something else."""
     here: Any = thing
     for key in keys:
         here = here.get(key) if isinstance(here, Mapping) else None
     return here if isinstance(here, Mapping) else {}
+
+
+def mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
+    """The mappings of a list, empty where it is none: objects come from people, too."""
+    return tuple(one for one in value if isinstance(one, Mapping)) if isinstance(value, list) else ()

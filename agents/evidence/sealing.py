@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agents.errors import Invalid
 from agents.evidence.cluster import Side, Status
 from agents.evidence.nouns import Bundle, Cut, Item, Manifest
-from agents.evidence.origin import version_of
+from agents.evidence.origin import dig, version_of
 from agents.incident import Incident
 from agents.redaction import Redactor
 
@@ -20,6 +20,10 @@ BUNDLE_BYTES = 32 * 1024 * 1024
 FIRST_ERROR_LINES = 40
 """Lines kept from the first error on, when the oldest lines of a log are cut."""
 ERROR = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|Traceback|panic:|[A-Z]\w+(?:Error|Exception)\b)")
+LONGEST_ERROR_LINE = 2000
+LEAST_LOG_BYTES = 4096
+"""Where less room than this is left, a log that does not fit becomes a gap."""
+HELD = frozenset({"ok", "truncated", "empty"})
 EXTENSION = {"log": ".log"}
 
 
@@ -42,34 +46,54 @@ def seal(incident: Incident, attempt: int, answers: Sequence[Answer], captured_a
     contents: dict[str, str] = {}
     items: list[Item] = []
     room = BUNDLE_BYTES
-    for answer in sorted(answers, key=lambda answer: (answer.kind == "log", answer.id)):
-        path = answer.id + EXTENSION.get(answer.kind, ".json")
-        if answer.content is None:
-            items.append(_gap(answer, path))
-            continue
-        text, cut = _bounded(_redacted(answer, redactor), min(room, ITEM_BYTES), is_log=answer.kind == "log")
-        if text is None:
-            gap = answer.model_copy(update={"status": "failed", "reason": "larger than a bundle may be"})
-            items.append(_gap(gap, path))
-            continue
-        size = len(text.encode())
-        room -= size
-        contents[answer.id] = text
-        items.append(
-            Item(
-                id=answer.id,
-                kind=answer.kind,
-                side=answer.side,
-                path=path,
-                status="truncated" if cut else answer.status,
-                reason=answer.reason,
-                bytes=size,
-                lines=text.count("\n") + (not text.endswith("\n")) if text else 0,
-                cut=cut,
-            )
-        )
+    for answer in _distinct(sorted(answers, key=_sealing_order)):
+        text, item = _sealed(answer, redactor, min(room, ITEM_BYTES))
+        items.append(item)
+        if text is not None:
+            contents[answer.id] = text
+            room -= item.bytes
     manifest = _manifest(incident, attempt, answers, redactor, captured_at)
     return Bundle(manifest=manifest.model_copy(update={"items": tuple(items)}), contents=contents)
+
+
+def _sealing_order(answer: Answer) -> tuple[bool, bool, str]:
+    """The notification first, since it may hold placeholders already; logs last, since they can be cut."""
+    return answer.kind == "log", answer.kind != "notification", answer.id
+
+
+def _distinct(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Two answers of one id are two items: the second one's gets a number."""
+    seen: set[str] = set()
+    for answer in answers:
+        number, name = 1, answer.id
+        while name in seen:
+            number += 1
+            name = f"{answer.id}~{number}"
+        seen.add(name)
+        yield answer if name == answer.id else answer.model_copy(update={"id": name})
+
+
+def _sealed(answer: Answer, redactor: Redactor, limit: int) -> tuple[str | None, Item]:
+    item = Item(
+        id=answer.id,
+        kind=answer.kind,
+        side=answer.side,
+        path=answer.id + EXTENSION.get(answer.kind, ".json"),
+        status=answer.status,
+        reason=answer.reason,
+    )
+    if answer.content is None:
+        return None, item
+    text, cut = _redacted(answer, redactor, limit)
+    if text is None:
+        return None, item.model_copy(update={"status": "failed", "reason": "larger than a bundle may be"})
+    measures = {
+        "status": "truncated" if cut else answer.status,
+        "bytes": len(text.encode()),
+        "lines": text.count("\n") + (not text.endswith("\n")) if text else 0,
+        "cut": cut,
+    }
+    return text, item.model_copy(update=measures)
 
 
 def _manifest(
@@ -82,9 +106,9 @@ def _manifest(
             if answer.id.startswith(f"objects/{kind}/") and isinstance(answer.content, dict)
         ]
 
-    rollouts = objects("rollout")
+    rollouts = [one for one in objects("rollout") if dig(one, "metadata").get("name") == incident.rollout]
     rollout = rollouts[0] if rollouts else None
-    strategies = (rollout or {}).get("spec", {}).get("strategy") or {}
+    strategies = dig(rollout, "spec", "strategy")
     replica_sets = objects("replicaset")
     return Manifest(
         incident=incident.key,
@@ -102,38 +126,44 @@ def _manifest(
     )
 
 
-def _gap(answer: Answer, path: str) -> Item:
-    return Item(
-        id=answer.id,
-        kind=answer.kind,
-        side=answer.side,
-        path=path,
-        status=answer.status,
-        reason=answer.reason,
-    )
+def _redacted(answer: Answer, redactor: Redactor, limit: int) -> tuple[str | None, Cut | None]:
+    """The text without secrets and within `limit` bytes, and what was cut. Half an object would be a lie: None.
 
-
-def _redacted(answer: Answer, redactor: Redactor) -> str:
+    A log is cut before it is redacted too, at ends of lines, so that a huge one costs no more than a large one.
+    """
     if isinstance(answer.content, str):
-        return redactor.redact_text(answer.content)
-    return json.dumps(redactor.redact_json(answer.content), indent=1, ensure_ascii=False)
+        raw, first = _bounded(_encodable(answer.content), limit, is_raw=True)
+        text, second = _bounded(redactor.redact_text(raw), limit, is_raw=False)
+        if first is not None:
+            second = Cut(kept=second.kept if second else first.kept, of=first.of, how=first.how)
+        return (text, second) if limit >= LEAST_LOG_BYTES or second is None else (None, None)
+    text = _encodable(json.dumps(redactor.redact_json(answer.content), indent=1, ensure_ascii=False))
+    return (text, None) if len(text.encode()) <= limit else (None, None)
 
 
-def _bounded(text: str, limit: int, *, is_log: bool) -> tuple[str | None, Cut | None]:
-    """Cut a log to `limit` bytes: newest lines and the first error stay. Half an object would be a lie: None."""
-    if len(text.encode()) <= limit:
+def _encodable(text: str) -> str:
+    """JSON can spell halves of characters that no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _bounded(text: str, limit: int, *, is_raw: bool) -> tuple[str, Cut | None]:
+    """Cut a log to `limit` bytes: newest lines and first error stay, of a line too long for it the start."""
+    if len(text) * 4 <= limit or len(text.encode()) <= limit:
         return text, None
-    if not is_log or limit < 4096:
-        return None, None
     lines = text.split("\n")
     first = next((at for at, line in enumerate(lines) if ERROR.search(line)), None)
-    head = lines[first : first + FIRST_ERROR_LINES] if first is not None else []
-    head = [line[:2000] for line in head]
-    budget = limit - sum(len(line.encode()) + 1 for line in head)
+    head: list[str] = []
+    for line in lines[first : first + FIRST_ERROR_LINES] if first is not None else []:
+        short = _clipped(line, LONGEST_ERROR_LINE, is_raw=is_raw)
+        if _size([*head, short]) <= limit // 2:
+            head.append(short)
+    budget = limit - _size(head)
     tail: list[str] = []
     for line in reversed(lines):
-        budget -= len(line.encode()) + 1
+        budget -= _size([line])
         if budget < 0:
+            if not any(tail):
+                tail.append(_clipped(line, (budget + _size([line])) // 4, is_raw=is_raw))
             break
         tail.append(line)
     start = len(lines) - len(tail)
@@ -141,6 +171,18 @@ def _bounded(text: str, limit: int, *, is_log: bool) -> tuple[str | None, Cut | 
     result = [*kept, *reversed(tail)]
     how = "newest lines, and the first error" if kept else "newest lines"
     return "\n".join(result), Cut(kept=len(result), of=len(lines), how=how)
+
+
+def _clipped(line: str, length: int, *, is_raw: bool) -> str:
+    """The first `length` characters; of a raw line only whole words, since half a secret is not known as one."""
+    if len(line) <= length:
+        return line
+    short = line[: max(0, length)]
+    return short[: short.rfind(" ") + 1] if is_raw else short
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
 
 
 def to_files(bundle: Bundle) -> dict[str, str]:
@@ -161,14 +203,31 @@ def from_files(files: Mapping[str, str]) -> Bundle:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"bundle.json: {where}: {first['msg']}") from error
-    contents = {item.id: files[item.path] for item in manifest.items if item.path in files}
+        raise Invalid(f"bundle.json: {where + ': ' if where else ''}{first['msg']}") from error
+    contents: dict[str, str] = {}
     for item in manifest.items:
-        if item.status in {"ok", "truncated"} and item.id not in contents:
+        if item.id in contents:
+            raise Invalid(f"bundle.json: items: {item.id} is there twice")
+        if item.status not in HELD:
+            continue
+        if item.path in files:
+            contents[item.id] = files[item.path]
+            _check_shape(item, files[item.path])
+        elif item.status != "empty":
             raise Invalid(f"the bundle names {item.path}, but there is no such file")
-        if item.id in contents and item.kind != "log":
-            try:
-                json.loads(contents[item.id])
-            except ValueError as error:
-                raise Invalid(f"{item.path} is not JSON") from error
     return Bundle(manifest=manifest, contents=contents)
+
+
+def _check_shape(item: Item, text: str) -> None:
+    """Raises `Invalid` where an item is not what its kind says: an object, a list of them, or text."""
+    if item.kind == "log":
+        return
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{item.path} is not JSON") from error
+    if item.kind == "events":
+        if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+            raise Invalid(f"{item.path} is not a JSON list of objects")
+    elif not isinstance(content, dict):
+        raise Invalid(f"{item.path} is not a JSON object")

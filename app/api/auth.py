@@ -53,22 +53,24 @@ class Doorkeeper:
         return found.name
 
 
-def _match(tokens: tuple[Token, ...], presented: str | None) -> Token | None:
+def _match(tokens: tuple[Token, ...], presented: bytes) -> Token | None:
     """Every token is compared, matched or not, so that time tells nothing about which."""
     found = None
     for token in tokens:
-        same = hmac.compare_digest(token.token.get_secret_value().encode(), (presented or "").encode())
+        same = hmac.compare_digest(token.token.get_secret_value().encode(), presented)
         found = token if same and presented else found
     return found
 
 
-def _presented(request: Request) -> str | None:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+def _presented(request: Request) -> bytes:
+    """The token as bytes, which is what a header is made of; empty where there is none."""
+    header = request.headers.get("authorization", "").encode("latin-1")
+    scheme, _, value = header.partition(b" ")
+    if scheme.lower() == b"bearer":
         return value.strip()
-    if scheme.lower() == "basic":
+    if scheme.lower() == b"basic":
         try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-    return None
+            return base64.b64decode(value.strip(), validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""

@@ -1,23 +1,25 @@
 """`/api/v1/incidents`: trigger by hand, list, show."""
 
-import asyncio
 import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.incident import Incident, State
+from agents.evidence.origin import parse_time
+from agents.incident import NAME, Incident, State
 from app.api.problems import refuse
 from app.api.rollouts import read_body
 from app.api.wiring import Wiring
-from app.notification import REVISION
+from app.notification import identify
 from app.store import incidents, views
 
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+FILTERS = ("state", "namespace", "rollout", "cluster")
+ID = re.compile(r"(?P<key>[0-9a-f]{32})(?:-(?P<number>[1-9]\d{0,8}))?", re.ASCII)
 CURSOR = re.compile(r"(?P<at>[^~]+)~(?P<key>[0-9a-f]{32})")
 
 
@@ -35,10 +37,26 @@ class Trigger(BaseModel):
     revision: Name | None = None
 
 
+class Listing(BaseModel):
+    """Which incidents, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State | None = None
+    namespace: Name | None = None
+    rollout: Name | None = None
+    cluster: Name | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    after: Annotated[str | None, Field(description="`next` of the page before")] = None
+
+
 def router(wiring: Wiring) -> APIRouter:
     """The incidents' routes."""
     routes = APIRouter(prefix="/api/v1/incidents")
-    tasks: set[asyncio.Task[None]] = set()
+
+    def may_read(request: Request) -> None:
+        """A dependency, so that a stranger hears 401 before anything about the query."""
+        wiring.doorkeeper.actor(request, "read")
 
     @routes.post("", status_code=HTTPStatus.ACCEPTED)
     async def trigger(request: Request) -> JSONResponse:
@@ -48,42 +66,26 @@ def router(wiring: Wiring) -> APIRouter:
         admission = await incidents.open_manual(wiring.db, incident, actor, wiring.now())
         attempt = admission.attempt
         if admission.opened:
-            task = asyncio.create_task(wiring.intake.carry_logged(attempt))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            wiring.intake.begin_attempt(attempt)
         document = {"incident": incident.key, "attempt": attempt.id, "opened": admission.opened}
         location = {"Location": f"/api/v1/incidents/{incident.key}"}
         return JSONResponse(document, status_code=HTTPStatus.ACCEPTED, headers=location)
 
-    @routes.get("")
-    async def list_incidents(
-        request: Request,
-        state: State | None = None,
-        namespace: str | None = None,
-        rollout: str | None = None,
-        cluster: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        after: Annotated[str | None, Query(description="`next` of the page before")] = None,
-    ) -> dict[str, Any]:
+    @routes.get("", dependencies=[Depends(may_read)])
+    async def list_incidents(page_of: Annotated[Listing, Query()]) -> dict[str, Any]:
         """Incidents, newest first."""
-        wiring.doorkeeper.actor(request, "read")
-        given = {
-            "state": state.value if state else None,
-            "namespace": namespace,
-            "rollout": rollout,
-            "cluster": cluster,
-        }
-        filters = {name: value for name, value in given.items() if value is not None}
-        page = await views.list_incidents(wiring.db, filters, limit + 1, _cursor(after))
-        more = len(page) > limit
-        page = page[:limit]
+        filters = page_of.model_dump(mode="json", include={*FILTERS}, exclude_none=True)
+        page = await views.list_incidents(wiring.db, filters, page_of.limit + 1, _cursor(page_of.after))
+        more = len(page) > page_of.limit
+        page = page[: page_of.limit]
         return {"incidents": page, "next": f"{page[-1]['created_at']}~{page[-1]['id']}" if more else None}
 
-    @routes.get("/{name}")
-    async def show(request: Request, name: str) -> dict[str, Any]:
+    @routes.get("/{name}", dependencies=[Depends(may_read)])
+    async def show(name: str) -> dict[str, Any]:
         """One incident by its id, or one of its attempts by `<id>-<number>`."""
-        wiring.doorkeeper.actor(request, "read")
-        found = await views.show_incident(wiring.db, name)
+        match = ID.fullmatch(name)
+        number = int(match["number"]) if match and match["number"] else None
+        found = await views.show_incident(wiring.db, match["key"], number) if match else None
         if found is None:
             raise refuse(HTTPStatus.NOT_FOUND, f"there is no incident {name[:80]!r}")
         return found
@@ -104,28 +106,27 @@ def _cursor(after: str | None) -> tuple[datetime, str] | None:
     if after is None:
         return None
     match = CURSOR.fullmatch(after.replace(" ", "+"))
-    try:
-        if match is not None:
-            return datetime.fromisoformat(match["at"]), match["key"]
-    except ValueError:
-        pass
-    raise refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "after: use the `next` of the page before as it is")
+    at = parse_time(match["at"]) if match else None
+    if match is None or at is None:
+        raise refuse(HTTPStatus.UNPROCESSABLE_ENTITY, "after: use the `next` of the page before as it is")
+    return at, match["key"]
 
 
 async def _identify(call: Trigger, wiring: Wiring) -> Incident:
     cluster = _cluster(call, wiring)
-    if call.uid and call.canary_hash and call.stable_hash and call.revision:
-        return Incident(cluster=cluster, **call.model_dump(exclude={"cluster"}))
+    given = call.model_dump(exclude_none=True) | {"cluster": cluster}
+    if given.keys() == Incident.model_fields.keys():
+        return Incident(**given)
     known = await _from_cluster(call, cluster, wiring)
-    if known is None:
-        known = await incidents.find_by_name(wiring.db, cluster, call.namespace, call.rollout)
+    if known is None or not given.items() <= known.model_dump().items():
+        known = await incidents.find_newest(wiring.db, given)
     if known is None:
         raise refuse(
             HTTPStatus.NOT_FOUND,
-            f"no failed canary of {call.namespace}/{call.rollout} is known on {cluster}; "
+            f"no failed canary of {call.namespace}/{call.rollout} that fits is known on {cluster}; "
             "name uid, canary_hash, stable_hash and revision to open one all the same",
         )
-    return known.model_copy(update=call.model_dump(exclude_none=True) | {"cluster": cluster})
+    return known
 
 
 def _cluster(call: Trigger, wiring: Wiring) -> str:
@@ -145,16 +146,7 @@ async def _from_cluster(call: Trigger, cluster: str, wiring: Wiring) -> Incident
         return None
     found = await wiring.cluster.find(cluster, call.namespace, call.rollout)
     for rollout in found.objects:
-        metadata, status = rollout.get("metadata") or {}, rollout.get("status") or {}
-        canary, stable = status.get("currentPodHash"), status.get("stableRS")
-        if metadata.get("uid") and canary and stable and canary != stable:
-            return Incident(
-                cluster=cluster,
-                namespace=call.namespace,
-                rollout=call.rollout,
-                uid=str(metadata["uid"]),
-                canary_hash=str(canary),
-                stable_hash=str(stable),
-                revision=str((metadata.get("annotations") or {}).get(REVISION) or ""),
-            )
+        incident = identify(rollout, cluster)
+        if isinstance(incident, Incident):
+            return incident
     return None

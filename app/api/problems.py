@@ -7,6 +7,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -27,8 +28,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
+        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}")
+
+    @app.exception_handler(ClientDisconnect)
+    async def _on_hang_up(_request: Request, _error: ClientDisconnect) -> JSONResponse:
+        """Nobody hears this; without it, every caller that gives up would be a failure of ours in the log."""
+        return problem(HTTPStatus.BAD_REQUEST, "the caller hung up before the body was complete")
 
     @app.exception_handler(Exception)
     async def _on_fault(_request: Request, _error: Exception) -> JSONResponse:

@@ -16,13 +16,11 @@ from app.store import dead_letters, inbox
 MOST_BYTES = 8 * 1024 * 1024
 IN_THE_LOOP_BYTES = 64 * 1024
 """Bodies up to this size are parsed and redacted without a thread: a few milliseconds at most."""
-TASK_LIMIT = 1000
 
 
 def router(wiring: Wiring) -> APIRouter:
     """The webhook's route."""
     routes = APIRouter()
-    tasks: set[asyncio.Task[None]] = set()
 
     @routes.post("/webhooks/argo-rollouts", status_code=HTTPStatus.ACCEPTED)
     async def notify(request: Request) -> JSONResponse:
@@ -39,10 +37,8 @@ def router(wiring: Wiring) -> APIRouter:
         row = inbox.row_id(cluster, raw)
         await inbox.put(wiring.db, row, cluster, found, redacted, now)
         sighting = found.sighting
-        if sighting is not None and len(tasks) < TASK_LIMIT:
-            task = asyncio.create_task(wiring.intake.take_logged(inbox.Pending(id=row, sighting=sighting)))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        if sighting is not None:
+            wiring.intake.begin(inbox.Pending(id=row, sighting=sighting))
         incident = sighting.incident.key if sighting else None
         return _answer({"disposition": found.disposition, "reason": found.reason, "incident": incident})
 
@@ -53,7 +49,7 @@ async def read_body(request: Request) -> bytes:
     """The raw body, at most 8 MiB; 413 beyond, whatever Content-Length says."""
     too_large = refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {MOST_BYTES} bytes")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MOST_BYTES:
+    if declared.isascii() and declared.isdecimal() and int(declared) > MOST_BYTES:
         raise too_large
     body = bytearray()
     async for chunk in request.stream():
@@ -65,8 +61,10 @@ async def read_body(request: Request) -> bytes:
 
 def _read(raw: bytes, cluster: str) -> tuple[notification.Notification, dict[str, Any]]:
     found = notification.read(raw, cluster)
-    redacted: dict[str, Any] = Redactor().redact_json(found.body)
-    return found, redacted
+    redactor = Redactor()
+    words = {name: redactor.redact_text(getattr(found, name) or "") or None for name in ("trigger", "reason")}
+    redacted: dict[str, Any] = redactor.redact_json(found.body)
+    return found.model_copy(update=words), redacted
 
 
 def _redacted_text(raw: bytes) -> str:

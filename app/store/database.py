@@ -13,11 +13,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import create_engine, event, make_url, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from agents.errors import Invalid
 
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -32,7 +35,7 @@ class Database:
         )
         self._reader = self._engine
         if _is_sqlite(url):
-            _prepare_sqlite(self._engine)
+            _prepare_sqlite(self._engine.sync_engine, foreign_keys="ON")
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.asynccontextmanager
@@ -61,16 +64,25 @@ class Database:
 
 
 def migrate(url: str) -> None:
-    """Bring the schema up to date; two processes may do it at once, one waits for the other."""
+    """Bring the schema up to date in one transaction; two processes may do it at once, one waits for the other.
+
+    `Invalid` names the database that cannot be opened or was written by a newer version.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = create_engine(_with_driver(url, sync=True))
+    if _is_sqlite(url):
+        _prepare_sqlite(engine, foreign_keys="OFF")  # a migration may rebuild a table that others refer to
     try:
         with _one_at_a_time(url), engine.begin() as connection:
             if not _is_sqlite(url):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7355608)")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except (SQLAlchemyError, CommandError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        where = make_url(url).render_as_string(hide_password=True)
+        raise Invalid(f"the database {where} cannot be brought up to date: {reason}") from error
     finally:
         engine.dispose()
 
@@ -87,8 +99,8 @@ def _with_driver(url: str, *, sync: bool) -> str:
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
+def _prepare_sqlite(engine: Engine, *, foreign_keys: str) -> None:
+    @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # BEGIN is ours to say
         cursor = connection.cursor()
@@ -96,12 +108,12 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             f"busy_timeout={BUSY_SECONDS * 1000}",
-            "foreign_keys=ON",
+            f"foreign_keys={foreign_keys}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -109,7 +121,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time(url: str) -> Iterator[None]:
-    """SQLite has no advisory lock, and its DDL is not one transaction: a lock file beside the database serves."""
+    """SQLite has no advisory lock that would let two processes wait for each other's whole migration."""
     path = make_url(url).database if _is_sqlite(url) else None
     if not path:
         yield

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select, update
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.notification import Notification, Sighting
@@ -15,6 +15,8 @@ from app.store.database import Database
 from app.store.tables import inbox
 
 MOST_PENDING = 100
+KEPT = timedelta(days=30)
+"""For the rows that are done with. What an attempt was opened by is in its bundle as well."""
 
 
 class Pending(BaseModel):
@@ -73,9 +75,11 @@ async def pending(db: Database) -> tuple[Pending, ...]:
     return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
 
 
-async def mark_admitted(db: Database, row: str, now: datetime) -> None:
+async def prune(db: Database, now: datetime) -> None:
+    """Let go the notifications of a month ago; one that still waits to be admitted stays."""
+    old = (inbox.c.received_at < now - KEPT) & (inbox.c.admitted_at < now - KEPT)
     async with db.write() as connection:
-        await connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
+        await connection.execute(delete(inbox).where(old))
 
 
 async def body_of(db: Database, row: str | None) -> dict[str, Any] | None:

@@ -3,8 +3,9 @@
 Unique keys, not look-then-write, keep them single; the incident's row is locked while an attempt is opened.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row, exists, func, insert, select, update
@@ -39,21 +40,27 @@ async def admit(db: Database, row: str, sighting: Sighting, now: datetime) -> Ad
     where none is stored yet it is stored, and everything else joins (DESIGN 2.9).
     """
     async with db.write() as connection:
-        last, aborts = await _lock(connection, sighting.incident, now)
-        known = [moment for moment in aborts if moment is not None]
-        abort = sighting.aborted_at
-        if abort is not None and abort in known:
-            abort = None  # a late copy of an abort that an attempt has already
-        if last is None or _is_later(last.aborted_at, abort, sighting.failed_at):
-            opened_by = f"notification:{sighting.trigger}"
-            attempt = await _open(connection, sighting.incident, last, opened_by, abort, row, now)
-            opened = True
+        incident, past = await _lock(connection, sighting.incident, now)
+        last = past[-1] if past else None
+        aborts = [one.aborted_at for one in past if one.aborted_at is not None]
+        failures = [one.failed_at for one in past if one.failed_at is not None]
+        # late copies of what an attempt knows already say nothing new, whatever the clocks of those who wrote it
+        abort = sighting.aborted_at if sighting.aborted_at not in aborts else None
+        failed = sighting.failed_at
+        if failed is not None and any(failed <= seen for seen in failures):
+            failed = None
+        opened = last is None or _is_later(last.aborted_at, abort, failed)
+        if last is None or opened:
+            origin = _Origin(f"notification:{sighting.trigger}", abort, sighting.failed_at, row)
+            attempt = await _open(connection, incident, last, origin, now)
         else:
-            opened = False
-            attempt = _attempt(last, sighting.incident)
-            if last.aborted_at is None and abort is not None and all(abort > earlier for earlier in known):
-                await connection.execute(update(attempts).where(attempts.c.id == last.id).values(aborted_at=abort))
+            attempt = _attempt(last, incident)
+            learnt: dict[str, datetime] = {} if failed is None else {"failed_at": failed}
+            if last.aborted_at is None and abort is not None and all(abort > earlier for earlier in aborts):
+                learnt["aborted_at"] = abort
                 attempt = attempt.model_copy(update={"aborted_at": abort})
+            if learnt:
+                await connection.execute(update(attempts).where(attempts.c.id == last.id).values(learnt))
         await connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
     return Admission(attempt=attempt, opened=opened)
 
@@ -65,35 +72,42 @@ def _is_later(stored: datetime | None, abort: datetime | None, failed: datetime 
 
 
 async def open_manual(db: Database, incident: Incident, actor: str, now: datetime) -> Admission:
-    """Join the attempt that is in progress, else open the next one."""
+    """Join the attempt that is in progress, else open the next one, about the abort that is known so far."""
     async with db.write() as connection:
-        last, _ = await _lock(connection, incident, now)
+        incident, past = await _lock(connection, incident, now)
+        last = past[-1] if past else None
         if last is not None and State(last.state) in IN_PROGRESS:
             return Admission(attempt=_attempt(last, incident), opened=False)
-        attempt = await _open(connection, incident, last, actor, None, None, now)
+        abort = max((one.aborted_at for one in past if one.aborted_at is not None), default=None)
+        attempt = await _open(connection, incident, last, _Origin(actor, abort), now)
     return Admission(attempt=attempt, opened=True)
 
 
-async def _lock(
-    connection: AsyncConnection, incident: Incident, now: datetime
-) -> tuple[Row[Any] | None, list[datetime | None]]:
-    """Make sure the incident is there, hold its row, and return its last attempt and every attempt's abort."""
+async def _lock(connection: AsyncConnection, incident: Incident, now: datetime) -> tuple[Incident, Sequence[Row[Any]]]:
+    """Make sure the incident is there, hold its row, and return it as first stored, with its attempts in order."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = incident.model_dump() | {"key": incident.key, "created_at": now}
     await connection.execute(dialect.insert(incidents).values(values).on_conflict_do_nothing())
-    await connection.execute(select(incidents.c.key).where(incidents.c.key == incident.key).with_for_update())
+    stored = select(incidents).where(incidents.c.key == incident.key).with_for_update()
+    row = (await connection.execute(stored)).one()
     query = select(attempts).where(attempts.c.incident == incident.key).order_by(attempts.c.number)
-    rows = (await connection.execute(query)).all()
-    return (rows[-1] if rows else None), [row.aborted_at for row in rows]
+    return _incident(row), (await connection.execute(query)).all()
+
+
+class _Origin(NamedTuple):
+    """What opens an attempt, and what is known of the failure then."""
+
+    opened_by: str
+    aborted_at: datetime | None = None
+    failed_at: datetime | None = None
+    body: str | None = None
 
 
 async def _open(
     connection: AsyncConnection,
     incident: Incident,
     last: Row[Any] | None,
-    opened_by: str,
-    aborted_at: datetime | None,
-    body: str | None,
+    origin: _Origin,
     now: datetime,
 ) -> Attempt:
     number = 1 if last is None else last.number + 1
@@ -101,9 +115,9 @@ async def _open(
         incident=incident,
         number=number,
         state=State.RECEIVED,
-        opened_by=opened_by,
+        opened_by=origin.opened_by,
         opened_at=now,
-        aborted_at=aborted_at,
+        aborted_at=origin.aborted_at,
     )
     await connection.execute(
         insert(attempts).values(
@@ -111,10 +125,8 @@ async def _open(
             incident=incident.key,
             number=number,
             state=attempt.state.value,
-            opened_by=opened_by,
             opened_at=now,
-            aborted_at=aborted_at,
-            body=body,
+            **origin._asdict(),
         )
     )
     await _note(connection, attempt.id, State.RECEIVED, None, now)
@@ -198,14 +210,10 @@ async def _attempts(db: Database, condition: Any) -> tuple[Attempt, ...]:
     return tuple(_attempt(row, _incident(row)) for row in rows)
 
 
-async def find_by_name(db: Database, cluster: str, namespace: str, rollout: str) -> Incident | None:
-    """The newest known incident of a rollout's name."""
-    query = (
-        select(incidents)
-        .where(incidents.c.cluster == cluster, incidents.c.namespace == namespace, incidents.c.rollout == rollout)
-        .order_by(incidents.c.created_at.desc())
-        .limit(1)
-    )
+async def find_newest(db: Database, known: Mapping[str, str]) -> Incident | None:
+    """The newest incident with these parts of the identity: `cluster`, `namespace`, `rollout`, `canary_hash`, ..."""
+    query = select(incidents).where(*(incidents.c[name] == value for name, value in known.items()))
+    query = query.order_by(incidents.c.created_at.desc(), incidents.c.key.desc()).limit(1)
     async with db.read() as connection:
         row = (await connection.execute(query)).first()
     return None if row is None else _incident(row)

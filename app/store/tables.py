@@ -1,5 +1,6 @@
 """The tables. A change here needs a migration beside it; a test compares the two."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +30,9 @@ metadata = MetaData(
 )
 
 
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware datetime in UTC on both databases; SQLite keeps no zone of its own."""
 
@@ -47,18 +51,29 @@ class Moment(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text from anywhere: what PostgreSQL (NUL) or UTF-8 (half a surrogate pair) cannot hold becomes U+FFFD."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else UNSTORABLE.sub("\ufffd", value)
+
+
 inbox = Table(
     "inbox",
     metadata,
     Column("id", String(64), primary_key=True, comment="sha256 of cluster and raw body"),
     Column("received_at", Moment, nullable=False),
-    Column("cluster", Text, nullable=False),
-    Column("disposition", Text, nullable=False),
-    Column("reason", Text),
-    Column("trigger", Text),
-    Column("namespace", Text),
-    Column("rollout", Text),
-    Column("canary_hash", Text),
+    Column("cluster", Words, nullable=False),
+    Column("disposition", Words, nullable=False),
+    Column("reason", Words),
+    Column("trigger", Words),
+    Column("namespace", Words),
+    Column("rollout", Words),
+    Column("canary_hash", Words),
     Column("incident", String(32)),
     Column("sighting", JSON, comment="what admitting needs of the body"),
     Column("body", LargeBinary, nullable=False, comment="redacted, zlib"),
@@ -66,6 +81,7 @@ inbox = Table(
     Column("admitted_at", Moment),
     Index(None, "admitted_at"),
     Index(None, "incident"),
+    Index(None, "received_at"),
 )
 
 dead_letters = Table(
@@ -73,8 +89,8 @@ dead_letters = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("received_at", Moment, nullable=False),
-    Column("cluster", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("cluster", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("size", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="redacted, zlib"),
     Index(None, "received_at"),
@@ -84,13 +100,13 @@ incidents = Table(
     "incidents",
     metadata,
     Column("key", String(32), primary_key=True),
-    Column("cluster", Text, nullable=False),
-    Column("namespace", Text, nullable=False),
-    Column("rollout", Text, nullable=False),
-    Column("uid", Text, nullable=False),
-    Column("canary_hash", Text, nullable=False),
-    Column("revision", Text, nullable=False),
-    Column("stable_hash", Text, nullable=False),
+    Column("cluster", Words, nullable=False),
+    Column("namespace", Words, nullable=False),
+    Column("rollout", Words, nullable=False),
+    Column("uid", Words, nullable=False),
+    Column("canary_hash", Words, nullable=False),
+    Column("revision", Words, nullable=False),
+    Column("stable_hash", Words, nullable=False),
     Column("created_at", Moment, nullable=False),
     Index(None, "created_at"),
     Index(None, "cluster", "namespace", "rollout"),
@@ -102,11 +118,12 @@ attempts = Table(
     Column("id", String(48), primary_key=True),
     Column("incident", ForeignKey("incidents.key"), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("detail", Text),
-    Column("opened_by", Text, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("detail", Words),
+    Column("opened_by", Words, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("aborted_at", Moment),
+    Column("failed_at", Moment, comment="creation of the newest failed AnalysisRun it knows of"),
     Column("body", String(64), comment="the inbox row that opened it"),
     Column("enqueued_at", Moment),
     Column("diagnosis", JSON),
@@ -123,8 +140,8 @@ timeline = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("attempt", ForeignKey("attempts.id"), nullable=False),
     Column("at", Moment, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("detail", Text),
+    Column("state", Words, nullable=False),
+    Column("detail", Words),
     Index(None, "attempt", "id"),
 )
 
@@ -140,6 +157,6 @@ bundle_items = Table(
     "bundle_items",
     metadata,
     Column("attempt", ForeignKey("bundles.attempt"), primary_key=True),
-    Column("item", Text, primary_key=True),
+    Column("item", Words, primary_key=True),
     Column("content", LargeBinary, nullable=False, comment="zlib"),
 )

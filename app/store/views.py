@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, literal, select, tuple_
 
 from app.store.database import Database
-from app.store.tables import attempts, incidents, timeline
+from app.store.tables import Moment, attempts, incidents, timeline
 
 DOCUMENTS = ("diagnosis", "patch", "verification", "outcome")
 IDENTITY = ("cluster", "namespace", "rollout", "uid", "revision", "canary_hash", "stable_hash")
@@ -29,7 +29,9 @@ async def list_incidents(
     for name, value in filters.items():
         query = query.where((attempts if name == "state" else incidents).c[name] == value)
     if before is not None:
-        query = query.where(tuple_(incidents.c.created_at, incidents.c.key) < tuple_(*before))
+        query = query.where(
+            tuple_(incidents.c.created_at, incidents.c.key) < tuple_(literal(before[0], Moment()), literal(before[1]))
+        )
     async with db.read() as connection:
         rows = (await connection.execute(query)).all()
     return [
@@ -46,9 +48,8 @@ async def list_incidents(
     ]
 
 
-async def show_incident(db: Database, name: str) -> dict[str, Any] | None:
-    """One incident by its key, or by the id of one of its attempts, whose documents then stand on top."""
-    key, _, number = name.partition("-")
+async def show_incident(db: Database, key: str, number: int | None = None) -> dict[str, Any] | None:
+    """One incident with the documents of its last attempt, or of attempt `number`, on top."""
     async with db.read() as connection:
         incident = (await connection.execute(select(incidents).where(incidents.c.key == key))).first()
         if incident is None:
@@ -59,7 +60,7 @@ async def show_incident(db: Database, name: str) -> dict[str, Any] | None:
         steps = (
             await connection.execute(select(timeline).where(timeline.c.attempt.in_(ids)).order_by(timeline.c.id))
         ).all()
-    shown = next((row for row in rows if number and str(row.number) == number), None if number else rows[-1])
+    shown = next((row for row in reversed(rows) if number in {row.number, None}), None)
     if shown is None:
         return None
     return {

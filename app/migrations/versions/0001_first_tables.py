@@ -32,6 +32,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_inbox_admitted_at", "inbox", ["admitted_at"])
     op.create_index("ix_inbox_incident", "inbox", ["incident"])
+    op.create_index("ix_inbox_received_at", "inbox", ["received_at"])
     op.create_table(
         "dead_letters",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -73,6 +74,7 @@ def _create_attempts() -> None:
         sa.Column("opened_by", sa.Text(), nullable=False),
         sa.Column("opened_at", MOMENT, nullable=False),
         sa.Column("aborted_at", MOMENT),
+        sa.Column("failed_at", MOMENT, comment="creation of the newest failed AnalysisRun it knows of"),
         sa.Column("body", sa.String(64), comment="the inbox row that opened it"),
         sa.Column("enqueued_at", MOMENT),
         sa.Column("diagnosis", sa.JSON()),
