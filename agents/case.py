@@ -4,17 +4,19 @@ Opens the repositories that the evidence names and the policy allows, lets triag
 how the failure could be seen again. What could not be looked at becomes a note, never evidence.
 """
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Repositories, Repository
-from agents.diagnosis import Diagnosis, diagnose
+from agents.diagnosis import Diagnosis, RepositoryName
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
-from agents.policy import Policy, RepositoryFile, RepositoryRule, parse_repository_file
+from agents.policy import ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
 from agents.pull_request import Forge
-from agents.triage import read_manifests, triage
+from agents.triage import Triage, read_manifests, triage
 from agents.verification import (
     Commands,
     Environment,
@@ -25,6 +27,27 @@ from agents.verification import (
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was looked at before anybody judged: the repositories as far as they may be read, and the findings."""
+
+    bundle: Bundle
+    source: Repository | None
+    configuration: Repository | None
+    findings: Triage
+    settings: RepositoryFile
+    notes: tuple[str, ...]
+
+
+class Ruling(BaseModel):
+    """A diagnosis, and the ground that a fix of it has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    diagnosis: Diagnosis
+    ground: Ground | None
 
 
 class Case(BaseModel):
@@ -43,38 +66,86 @@ class Case(BaseModel):
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    rules: Ruling | None = None
+    """What the rules say, where a model's diagnosis stands above."""
 
 
-async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Case:
-    """Diagnose a bundle, and gather what the later stages need."""
+async def survey(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Survey:
+    """Open the repositories that the evidence names and the policy allows, and look at everything once."""
     notes: list[str] = []
-    version, stable = bundle.manifest.canary, bundle.manifest.stable
+    version = bundle.manifest.canary
     manifests = manifest_source(bundle)
     source = await _open(version.repo, "source", repositories, policy, notes)
     configuration = await _open(manifests.repo if manifests else None, "manifest", repositories, policy, notes)
     findings = await triage(bundle, source, configuration)
-    diagnosis = diagnose(findings)
     settings = RepositoryFile()
     if source is not None and version.repo is not None:
         settings = await _settings(source, version.repo, policy, forge, notes)
+    return Survey(
+        bundle=bundle,
+        source=source,
+        configuration=configuration,
+        findings=findings,
+        settings=settings,
+        notes=(*notes, *findings.notes),
+    )
+
+
+def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Case:
+    """Gather what the later stages need. `rules` is the rules' diagnosis, and may be the same."""
+    bundle, findings, settings, source = seen.bundle, seen.findings, seen.settings, seen.source
+    version, stable = bundle.manifest.canary, bundle.manifest.stable
+    manifests = manifest_source(bundle)
     program = None
     if source is not None and version.repo and version.commit:
         program = Program(url=version.repo, commit=version.commit)
-    ground = None
-    if diagnosis.repository == "source" and program and stable.commit:
-        ground = Ground(url=program.url, stable=stable.commit, canary=program.commit)
-    if diagnosis.repository == "manifests" and configuration is not None and manifests is not None:
-        ground = Ground(url=manifests.repo, stable=manifests.stable, canary=manifests.canary)
+    grounds: dict[RepositoryName, Ground] = {}
+    if program and stable.commit:
+        grounds["source"] = Ground(url=program.url, stable=stable.commit, canary=program.commit)
+    if seen.configuration is not None and manifests is not None:
+        grounds["manifests"] = Ground(url=manifests.repo, stable=manifests.stable, canary=manifests.canary)
+
+    def rule(one: Diagnosis) -> Ruling:
+        return Ruling(diagnosis=one, ground=grounds.get(one.repository) if one.repository else None)
+
     return Case(
         diagnosis=diagnosis,
         reproduction=derive(bundle, findings.trace, findings.signature, settings.commands),
         commands=settings.commands,
         program=program,
-        ground=ground,
+        ground=rule(diagnosis).ground,
         manifests=manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
-        notes=(*notes, *findings.notes),
+        notes=seen.notes,
+        rules=rule(rules) if diagnosis.by == "model" else None,
     )
+
+
+def fall_back(case: Case, why: str) -> Case | None:
+    """The case as the rules alone see it; None where they blame the same, or no model has judged."""
+    ruling, blamed = case.rules, case.diagnosis
+    if ruling is None or ruling.diagnosis.strategy is None:
+        return None
+    if (ruling.diagnosis.repository, ruling.diagnosis.culprit_commit) == (blamed.repository, blamed.culprit_commit):
+        return None
+    diagnosis = ruling.diagnosis.model_copy(update={"notes": (*case.diagnosis.notes, why)})
+    return case.model_copy(update={"diagnosis": diagnosis, "ground": ruling.ground, "rules": None})
+
+
+def noted(case: Case, *notes: str) -> Case:
+    """The case with more to tell the reader about how its diagnosis and its fix came about."""
+    diagnosis = case.diagnosis.model_copy(update={"notes": (*case.diagnosis.notes, *notes)})
+    return case.model_copy(update={"diagnosis": diagnosis})
+
+
+async def model_terms(repository: Repository, base_commit: str) -> ModelTerms:
+    """What a model's diff must keep to, from the trusted base commit; a broken `.selfheal.yml` allows nothing."""
+    found = await repository.read(base_commit, ".selfheal.yml")
+    try:
+        allow = parse_repository_file(found.text).allow if found.status == "ok" else ()
+    except Invalid:
+        allow = ()
+    return ModelTerms(allow=allow, paths=frozenset(await repository.files(base_commit)))
 
 
 async def patched_environment(

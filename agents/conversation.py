@@ -51,7 +51,6 @@ async def converse(
     agent: Runnable[Any, Any],
     task: str,
     meter: Meter,
-    kind: type[Answer],
     check: Callable[[Answer], Awaitable[str | None]],
 ) -> Answer:
     """Run the agent until it has given an answer that `check` finds nothing wrong with.
@@ -66,8 +65,8 @@ async def converse(
         async with asyncio.timeout(meter.limits.seconds) as clock:
             for _ in range(CHANCES):
                 state = await agent.ainvoke({"messages": messages}, config)
-                answer = state.get("structured_response")
-                if isinstance(answer, kind):
+                answer: Answer | None = state.get("structured_response")
+                if answer is not None:
                     found = await check(answer)
                     if found is None:
                         return answer

@@ -17,6 +17,7 @@ from agents.triage import Triage
 
 Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
 Confidence = Literal["high", "medium", "low"]
+RepositoryName = Literal["source", "manifests"]
 SURE = 6.0
 """A suspect of this score touched the failing function or line, or took away what the error misses."""
 UNREACHABLE = frozenset(
@@ -58,13 +59,16 @@ class Diagnosis(BaseModel):
     claims: tuple[Claim, ...]
     strategy: str | None
     """The strategy that is tried first; None where nothing in Git would help."""
-    repository: Literal["source", "manifests"] | None = None
+    repository: RepositoryName | None = None
     """Which repository `location` is a path of."""
+    by: Literal["rules", "model"] = "rules"
+    notes: tuple[str, ...] = ()
+    """What the reader should know about how it came about."""
 
 
 def public(diagnosis: Diagnosis) -> dict[str, Any]:
     """The document that callers read: exactly the keys of DESIGN section 8."""
-    document = diagnosis.model_dump(mode="json", exclude={"repository"})
+    document = diagnosis.model_dump(mode="json", exclude={"repository", "by", "notes"})
     for suspect in document["suspects"]:
         del suspect["repository"]
     return document

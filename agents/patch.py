@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.errors import SelfhealError
 
-
 BY_MODEL = "model"
 """The strategy of a patch that a model wrote."""
 

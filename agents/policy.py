@@ -67,11 +67,30 @@ RUN_AT_SET_UP = (
     *("setup.py", "setup.cfg", "pyproject.toml", "*.pth", "sitecustomize.py", "usercustomize.py", "hatch_build.py"),
     *("conftest.py", "noxfile.py", "tox.ini", "pytest.ini", "fabfile.py", "dodo.py"),
     *("requirements*.txt", "requirements*.in", "constraints*.txt", "Pipfile", "pip.conf", "uv.toml"),
-    *("package.json", ".npmrc", ".yarnrc*", ".yarn/**", ".pnpmfile.*", "pnpm-workspace.yaml", ".mocharc*", "Gruntfile*"),
+    *(
+        "package.json",
+        ".npmrc",
+        ".yarnrc*",
+        ".yarn/**",
+        ".pnpmfile.*",
+        "pnpm-workspace.yaml",
+        ".mocharc*",
+        "Gruntfile*",
+    ),
     *("*.config.js", "*.config.cjs", "*.config.mjs", "*.config.ts", "gulpfile*", ".eslintrc*", ".babelrc*", "*.gyp"),
     *("*.gradle", "*.gradle.kts", "gradle.properties", "gradlew*", "gradle/**", "buildSrc/**", "pom.xml", "mvnw*"),
     *(".mvn/**", "build.xml", "*.sbt", "build.rs", "Cargo.toml", ".cargo/**", "go.mod", "go.work", "mix.exs"),
-    *("Gemfile", "*.gemspec", "Rakefile", ".rspec", "composer.json", "*.csproj", "*.props", "*.targets", "NuGet.config"),
+    *(
+        "Gemfile",
+        "*.gemspec",
+        "Rakefile",
+        ".rspec",
+        "composer.json",
+        "*.csproj",
+        "*.props",
+        "*.targets",
+        "NuGet.config",
+    ),
     *("Makefile", "*.mk", "GNUmakefile", "CMakeLists.txt", "*.cmake", "meson.build", "BUILD", "BUILD.bazel", "*.bzl"),
     *("WORKSPACE*", "MODULE.bazel", ".bazelrc", "justfile", "Taskfile.*", "magefile.go", "Tiltfile", "Earthfile"),
     *("Dockerfile*", "*.Dockerfile", "Containerfile*", ".dockerignore", "docker-compose*", "compose*.y*ml", "*.tf"),
@@ -212,6 +231,7 @@ class ModelTerms(BaseModel):
 
 STRICTEST = ModelTerms()
 
+
 def decide(
     patch: Patch,
     verification: Verification,
@@ -233,16 +253,10 @@ def decide(
         return Decision(action="report", reasons=verification.unchecked or ("the fix did not remove the failure",))
     if verification.verdict == "verified":
         return Decision(action="pull_request" if mode == "ready" else "draft")
-    if patch.by_model:
-        return Decision(
-            action="report", reasons=("a model wrote this change and it is not verified", *verification.unchecked)
-        )
-    if confidence == "high":
+    if confidence == "high" and not patch.by_model:
         return Decision(action="draft", reasons=verification.unchecked)
-    return Decision(
-        action="report",
-        reasons=(f"not verified, and the confidence is only {confidence}", *verification.unchecked),
-    )
+    why = "a model wrote this change" if patch.by_model else f"the confidence is only {confidence}"
+    return Decision(action="report", reasons=(f"not verified, and {why}", *verification.unchecked))
 
 
 def refuse_diff(patch: Patch, rule: RepositoryRule) -> Iterable[str]:

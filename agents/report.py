@@ -67,7 +67,7 @@ def issue_text(story: Story) -> str:
 def commit_message(story: Story) -> str:
     """Subject and body of the commit."""
     why = story.patch.why if story.patch else ""
-    return f"{title(story)}\n\n{_plain(story.diagnosis.summary)}\n\n{why}\n"
+    return f"{title(story)}\n\n{_plain(story.diagnosis.summary)}\n\n{_plain(why)}\n"
 
 
 def _headline(story: Story) -> str:
@@ -140,7 +140,7 @@ def _unchecked(story: Story) -> list[str]:
         for item in story.bundle.items
         if item.status in {"denied", "failed", "gone"}
     ]
-    lines = [*(verification.unchecked if verification else ()), *story.notes, *gaps]
+    lines = [*(verification.unchecked if verification else ()), *story.notes, *story.diagnosis.notes, *gaps]
     if not lines:
         return ["## Not checked", "Whether the next canary is healthy: only a new canary shows that."]
     rows = [f"- {_plain(line)}" for line in dict.fromkeys(lines)]

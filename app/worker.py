@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from agents.budget import Limits, Models
 from agents.evidence import Bundle
 from agents.graph import Ports
 from agents.incident import State
@@ -18,7 +19,9 @@ from agents.outcome import Outcome, final_state
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_local import LocalForge
-from app.adapters.sandbox import Box, Limits
+from app.adapters.llm import ChatModels
+from app.adapters.sandbox import Box
+from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
 from app.settings import Settings, read_policy
@@ -57,13 +60,13 @@ class StoreJournal:
         log.info("outcome", attempt=attempt_id, state=state.value, detail=detail)
 
 
-def build_ports(settings: Settings, db: Database) -> Ports:
+def build_ports(settings: Settings, db: Database, models: Models | None = None) -> Ports:
     """The adapters that the settings ask for."""
     as_root = os.geteuid() == 0
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
     mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir)
-    limits = Limits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
+    limits = BoxLimits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,
@@ -71,7 +74,16 @@ def build_ports(settings: Settings, db: Database) -> Ports:
         sandbox=Box(settings.sandbox, limits),
         workspace=Trees(mirrors, settings.sandbox_dir, uid),
         policy=read_policy(settings.policy),
+        models=models,
     )
+
+
+def build_models(settings: Settings) -> ChatModels | None:
+    """The model, if one is configured; whoever builds it closes it."""
+    if settings.model is None:
+        return None
+    limits = Limits(calls=settings.model_calls, tokens=settings.model_tokens, seconds=settings.model_seconds)
+    return ChatModels(settings.model, settings.model_url, settings.model_key, limits)
 
 
 async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:
@@ -79,6 +91,7 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
 
     `wrap` may replace ports before they are used; the crash tests end the process inside them.
     """
+    telemetry.keep_home()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
@@ -88,7 +101,8 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     await asyncio.to_thread(migrate, store_url(settings.data_dir))
     db = Database(store_url(settings.data_dir))
     saver = await jobs.open_saver(checkpoint_file(settings.data_dir))
-    healer = jobs.Healer(wrap(build_ports(settings, db)), saver)
+    models = build_models(settings)
+    healer = jobs.Healer(wrap(build_ports(settings, db, models)), saver)
 
     async def give_up(attempt_id: str, reason: str) -> None:
         await incidents.advance(db, attempt_id, State.FAILED, utc_now(), reason[:500])
@@ -97,6 +111,8 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     log.info("worker ready")
     await stop.wait()
     await asyncio.to_thread(jobs.stop)
+    if models is not None:
+        await models.close()
     await saver.conn.close()
     await db.close()
 

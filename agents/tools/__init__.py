@@ -5,21 +5,22 @@ status. What a model names (items, paths, revisions) is checked before it reache
 shell, leaves the attempt's own evidence and repositories, or writes to one.
 """
 
-from agents.tools.evidence import EvidenceTools
 from agents.tools.reply import told
-from agents.tools.repositories import RepositoryTools
-from agents.tools.sources import Place, Sources, open_place
+from agents.tools.sources import Place, Sources, open_place, sources_of
 from agents.tools.toolbox import fixing_tools, reading_tools
+from agents.tools.trial import Trial, Verify, describe
 from agents.tools.workbench import Workbench
 
 __all__ = [
-    "EvidenceTools",
     "Place",
-    "RepositoryTools",
     "Sources",
+    "Trial",
+    "Verify",
     "Workbench",
+    "describe",
     "fixing_tools",
     "open_place",
     "reading_tools",
+    "sources_of",
     "told",
 ]

@@ -6,9 +6,11 @@ redacted as a whole, and the diff is made of that.
 
 from collections.abc import Sequence
 
+from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from agents.changes import Repository
+from agents.errors import Denied
 from agents.patch import FileChange, unified_diff
 from agents.redaction import Redactor
 
@@ -40,10 +42,25 @@ async def difference(
     return "".join(parts)
 
 
+def clean_diff(changes: Sequence[FileChange], redactor: Redactor) -> str:
+    """The unified diff of changes, made of their files without secrets."""
+
+    def clean(text: str | None) -> str | None:
+        return None if text is None else redactor.redact_text(text)
+
+    return "".join(
+        unified_diff(one.model_copy(update={"before": clean(one.before), "after": clean(one.after)})) for one in changes
+    )
+
+
 def files_of(diff: str, below: str = "") -> list[Renamed]:
     """The files that a diff is about, as far as they are `below` a path."""
     found: list[Renamed] = []
-    for changed in PatchSet(diff):
+    try:
+        changes = PatchSet(diff)
+    except UnidiffParseError as error:
+        raise Denied("the difference cannot be read") from error
+    for changed in changes:
         before = None if changed.is_added_file else changed.source_file.removeprefix("a/")
         after = None if changed.is_removed_file else changed.path
         if not below or any(name and (name == below or name.startswith(f"{below}/")) for name in (before, after)):

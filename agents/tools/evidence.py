@@ -104,7 +104,9 @@ class EvidenceTools:
         for item in items:
             lines = self._bundle.contents[item.id].split("\n")
             hits = [at for at, line in enumerate(lines) if any(text in line.lower() for text in wanted)]
-            shown = sorted({near for at in hits for near in range(max(0, at - around), min(len(lines), at + around + 1))})
+            shown = sorted(
+                {near for at in hits for near in range(max(0, at - around), min(len(lines), at + around + 1))}
+            )
             rows += [f"{item.id}#L{at + 1}-{at + 1}| {lines[at]}" for at in shown]
         return rows
 
@@ -130,9 +132,13 @@ def shown_value(change: ValueChange, sources: Sources) -> str:
     named = [part.removeprefix("[name=").removesuffix("]") for part in change.pointer.split("/")]
     is_secret = change.kind == "Secret" or any(names_secret(part) for part in named)
     key = "password" if is_secret else "value"
-    old, new = ("(not there)" if text is None else sources.redactor.redact_json({key: text})[key] for text in (change.old, change.new))
+    old, new = (_clean_value(sources, key, text) for text in (change.old, change.new))
     line = f":{change.line}" if change.line else ""
     return f"{change.file}{line} {change.kind} {change.name} {change.pointer}: {old} -> {new}"
+
+
+def _clean_value(sources: Sources, key: str, text: str | None) -> str:
+    return "(not there)" if text is None else str(sources.redactor.redact_json({key: text})[key])
 
 
 def flatten(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:

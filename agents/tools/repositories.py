@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agents.diagnosis import RepositoryName
 from agents.errors import Denied
 from agents.policy import is_inside
-from agents.tools.differences import difference, files_of
+from agents.tools.differences import Renamed, difference, files_of
 from agents.tools.reply import Reply, listing, page, refused
-from agents.tools.sources import Place, RepositoryName, Sources, VersionName
+from agents.tools.sources import Place, Sources, VersionName
 from prompts import plain
 
 Which = Annotated[RepositoryName, Field(description="The program's source, or the manifests that deploy it")]
@@ -126,7 +127,7 @@ class RepositoryTools:
         ]
         return listing(rows, f"{path} of {repository} at {version}", "lines", "ask for fewer lines").render()
 
-    async def _difference(self, place: Place, old: str | None, new: str, files: list[tuple[str | None, str | None]]) -> str:
+    async def _difference(self, place: Place, old: str | None, new: str, files: list[Renamed]) -> str:
         return await difference(place.repository, old, new, files, self._sources.redactor)
 
     async def _lines(self, place: Place, commit: str, path: str) -> list[str]:

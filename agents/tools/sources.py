@@ -1,15 +1,15 @@
 """What the tools look at: one attempt's evidence, and its repositories at both revisions."""
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from agents.changes import Commit, Repository
+from agents.diagnosis import RepositoryName
 from agents.errors import Denied
 from agents.evidence import Bundle, ManifestSource
-from agents.redaction import Redactor
+from agents.redaction import PLACEHOLDER, Redactor
 
-RepositoryName = Literal["source", "manifests"]
 VersionName = Literal["stable", "canary"]
 
 
@@ -49,7 +49,7 @@ class Sources:
     bundle: Bundle
     source: Place | None
     manifests: Place | None
-    redactor: Redactor = field(default_factory=Redactor)
+    redactor: Redactor
 
     def place(self, name: RepositoryName) -> Place:
         """`Denied` where it is not known, or the policy does not allow it."""
@@ -67,7 +67,6 @@ class Sources:
             found["manifests"] = self.manifests
         return found
 
-
     def clean_lines(self, text: str) -> list[str]:
         """The lines of a whole file without its secrets, one for each of its lines, so that their numbers agree.
 
@@ -81,6 +80,14 @@ class Sources:
         for _, start, end, first, last in difflib.SequenceMatcher(None, lines, clean, autojunk=False).get_opcodes():
             kept += [*clean[first:last], *[WITHHELD] * (end - start)][: end - start]
         return kept
+
+
+def sources_of(bundle: Bundle, source: Place | None, manifests: Place | None) -> Sources:
+    """The sources, whose placeholders never have a number that the bundle's have."""
+    redactor = Redactor()
+    for text in bundle.contents.values():
+        redactor.redact_text(" ".join(match.group() for match in PLACEHOLDER.finditer(text)))
+    return Sources(bundle=bundle, source=source, manifests=manifests, redactor=redactor)
 
 
 async def open_place(

@@ -16,6 +16,7 @@ from agents.errors import Denied
 from agents.fix import Ground
 from agents.patch import BY_MODEL, Edit, EditRejected, FileChange, Patch, apply_edits
 from agents.redaction import PLACEHOLDER, Redactor
+from agents.tools.differences import clean_diff
 from agents.tools.reply import Reply, page, refused
 from agents.tools.repositories import FilePath, checked_path
 from prompts import plain
@@ -75,7 +76,7 @@ class Workbench:
     async def edit_files(
         self, edits: Annotated[list[Replacement], Field(min_length=1, max_length=20, description="All, or none")]
     ) -> str:
-        """Change files by search and replace. Each search text must stand exactly once; if one does not, none is made."""
+        """Change files by search and replace. If one search text does not stand exactly once, nothing is changed."""
         wanted = []
         for edit in edits:
             path = self._allowed(edit.path)
@@ -107,14 +108,7 @@ class Workbench:
 
     async def show_changes(self) -> str:
         """Show all changes so far, as a diff."""
-        return self._shown()
-
-    def _shown(self) -> str:
-        changes = [
-            change.model_copy(update={"before": self._clean(change.before), "after": self._clean(change.after)})
-            for change in self.patch("").changes
-        ]
-        diff = self.patch("").model_copy(update={"changes": tuple(changes)}).diff
+        diff = clean_diff(self.patch("").changes, self._redactor)
         if not diff:
             return Reply(status="empty", note="nothing is changed").render()
         return page(diff.removesuffix("\n").split("\n"), 1, 200, "the changes so far", "show_changes").render()

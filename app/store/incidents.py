@@ -151,7 +151,7 @@ async def advance(db: Database, attempt: str, to: State, now: datetime, detail: 
 
 
 async def record(db: Database, attempt: str, **documents: dict[str, Any]) -> None:
-    """Keep what stages found out: `diagnosis`, `patch`, `verification`, `outcome`."""
+    """Keep what stages found out: `diagnosis`, `patch`, `verification`, `outcome`, `cost`."""
     async with db.write() as connection:
         await connection.execute(update(attempts).where(attempts.c.id == attempt).values(**documents))
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, literal, select, tuple_
 from app.store.database import Database
 from app.store.tables import Moment, attempts, incidents, timeline
 
-DOCUMENTS = ("diagnosis", "patch", "verification", "outcome")
+DOCUMENTS = ("diagnosis", "patch", "verification", "outcome", "cost")
 IDENTITY = ("cluster", "namespace", "rollout", "uid", "revision", "canary_hash", "stable_hash")
 
 
