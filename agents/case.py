@@ -4,12 +4,13 @@ Opens the repositories that the evidence names and the policy allows, lets triag
 how the failure could be seen again. What could not be looked at becomes a note, never evidence.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Repositories, Repository
-from agents.diagnosis import Diagnosis, RepositoryName
+from agents.diagnosis import Diagnosis
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.fix import Ground
@@ -36,6 +37,7 @@ class Survey:
     bundle: Bundle
     source: Repository | None
     configuration: Repository | None
+    manifests: ManifestSource | None
     findings: Triage
     settings: RepositoryFile
     notes: tuple[str, ...]
@@ -73,8 +75,7 @@ class Case(BaseModel):
 async def survey(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Survey:
     """Open the repositories that the evidence names and the policy allows, and look at everything once."""
     notes: list[str] = []
-    version = bundle.manifest.canary
-    manifests = manifest_source(bundle)
+    version, manifests = bundle.manifest.canary, manifest_source(bundle)
     source = await _open(version.repo, "source", repositories, policy, notes)
     configuration = await _open(manifests.repo if manifests else None, "manifest", repositories, policy, notes)
     findings = await triage(bundle, source, configuration)
@@ -85,39 +86,29 @@ async def survey(bundle: Bundle, repositories: Repositories, forge: Forge, polic
         bundle=bundle,
         source=source,
         configuration=configuration,
+        manifests=manifests,
         findings=findings,
         settings=settings,
         notes=(*notes, *findings.notes),
     )
 
 
-def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Case:
+async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Case:
     """Gather what the later stages need. `rules` is the rules' diagnosis, and may be the same."""
-    bundle, findings, settings, source = seen.bundle, seen.findings, seen.settings, seen.source
-    version, stable = bundle.manifest.canary, bundle.manifest.stable
-    manifests = manifest_source(bundle)
-    program = None
-    if source is not None and version.repo and version.commit:
-        program = Program(url=version.repo, commit=version.commit)
-    grounds: dict[RepositoryName, Ground] = {}
-    if program and stable.commit:
-        grounds["source"] = Ground(url=program.url, stable=stable.commit, canary=program.commit)
-    if seen.configuration is not None and manifests is not None:
-        grounds["manifests"] = Ground(url=manifests.repo, stable=manifests.stable, canary=manifests.canary)
-
-    def rule(one: Diagnosis) -> Ruling:
-        return Ruling(diagnosis=one, ground=grounds.get(one.repository) if one.repository else None)
-
+    bundle, findings, settings = seen.bundle, seen.findings, seen.settings
+    version = bundle.manifest.canary
+    canary = await _resolve(seen.source, version.commit)
+    program = Program(url=version.repo, commit=canary) if version.repo and canary else None
     return Case(
         diagnosis=diagnosis,
         reproduction=derive(bundle, findings.trace, findings.signature, settings.commands),
         commands=settings.commands,
         program=program,
-        ground=rule(diagnosis).ground,
-        manifests=manifests,
+        ground=await _ground_of(diagnosis, seen),
+        manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=seen.notes,
-        rules=rule(rules) if diagnosis.by == "model" else None,
+        rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
 
 
@@ -161,7 +152,7 @@ async def patched_environment(
         files.pop(change.path, None)
         if change.after is not None:
             files[change.path] = change.after
-    return rendered_environment(files, bundle, case.reproduction.container)
+    return await asyncio.to_thread(rendered_environment, files, bundle, case.reproduction.container)
 
 
 async def _open(
@@ -180,16 +171,45 @@ async def _open(
         return None
 
 
+async def _resolve(repository: Repository | None, revision: str | None) -> str | None:
+    """The full sha; annotations may name a tag, or a part of it. What is not there was noted by triage."""
+    if repository is None or revision is None:
+        return None
+    try:
+        return await repository.resolve(revision)
+    except Denied:
+        return None
+
+
+async def _ground_of(diagnosis: Diagnosis, seen: Survey) -> Ground | None:
+    version, stable, manifests = seen.bundle.manifest.canary, seen.bundle.manifest.stable, seen.manifests
+    if diagnosis.repository == "source":
+        return await _ground(seen.source, version.repo, stable.commit, version.commit)
+    if diagnosis.repository == "manifests" and manifests is not None:
+        return await _ground(seen.configuration, manifests.repo, manifests.stable, manifests.canary)
+    return None
+
+
+async def _ground(
+    repository: Repository | None, url: str | None, stable: str | None, canary: str | None
+) -> Ground | None:
+    old, new = await _resolve(repository, stable), await _resolve(repository, canary)
+    return Ground(url=url, stable=old, canary=new) if url and old and new else None
+
+
 async def _settings(source: Repository, url: str, policy: Policy, forge: Forge, notes: list[str]) -> RepositoryFile:
     """`.selfheal.yml` of the trusted base commit: never of the canary's, which may be anybody's branch."""
     rule: RepositoryRule | None = policy.rule(url)
     try:
         base = (rule.base if rule else None) or await forge.default_branch(url)
-        found = await source.read(await source.resolve(base), ".selfheal.yml")
-        return parse_repository_file(found.text) if found.status == "ok" else RepositoryFile()
+        found = await source.read(await source.resolve(f"refs/heads/{base}"), ".selfheal.yml")
+        if found.status != "denied":
+            return parse_repository_file(found.text) if found.status == "ok" else RepositoryFile()
+        why = str(found.reason)
     except (Denied, Invalid) as error:
-        notes.append(f"no settings of the source repository: {error}")
-        return RepositoryFile(verify="none", mode="observe")
+        why = str(error)
+    notes.append(f"the settings of the source repository cannot be read, so nothing of it is run or changed: {why}")
+    return RepositoryFile(verify="none", mode="observe")
 
 
 def _annotated_mode(bundle: Bundle) -> str | None:

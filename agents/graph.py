@@ -89,7 +89,7 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     if ports.models is not None and seen.findings.circumstance == "failed":
         found = await investigate(seen, rules, ports.models)
         diagnosis, cost = found.diagnosis, found.cost.model_dump(mode="json")
-    case = open_case(seen, diagnosis, rules)
+    case = await open_case(seen, diagnosis, rules)
     await ports.journal.record(state["attempt"], {"diagnosis": _shown(case), **({"cost": cost} if cost else {})})
     document = case.model_dump(mode="json")
     return {"case": document, "drafts": 0, "tried": 0, "cost": cost, "patch": None, "verification": None}
@@ -172,7 +172,7 @@ async def _guard(ground: Ground, ports: Ports) -> Guard:
     rule = ports.policy.rule(ground.url) or RepositoryRule(match=ground.url)
     repository = await ports.repositories.open(ground.url)
     base = rule.base or await ports.forge.default_branch(ground.url)
-    terms = await model_terms(repository, await repository.resolve(base))
+    terms = await model_terms(repository, await repository.resolve(f"refs/heads/{base}"))
     return Guard(
         path=lambda path: refuse_path(path, rule) or refuse_written_path(path, terms),
         diff=lambda patch: (*refuse_diff(patch, rule), *refuse_written_diff(patch, terms)),

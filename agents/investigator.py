@@ -23,7 +23,7 @@ from agents.case import Survey
 from agents.conversation import MOST_TOOL_CALLS, converse
 from agents.diagnosis import Category, Claim, Confidence, Diagnosis, Location, RepositoryName
 from agents.errors import SelfhealError
-from agents.evidence import Citation, holds, manifest_source
+from agents.evidence import Citation, holds
 from agents.frames import functions
 from agents.tools import Place, Sources, open_place, reading_tools, sources_of, told
 from prompts import plain, render
@@ -102,7 +102,7 @@ async def investigate(seen: Survey, rules: Diagnosis, models: Models) -> Investi
 
 
 async def _sources(seen: Survey) -> Sources:
-    version, stable, origin = seen.bundle.manifest.canary, seen.bundle.manifest.stable, manifest_source(seen.bundle)
+    version, stable, origin = seen.bundle.manifest.canary, seen.bundle.manifest.stable, seen.manifests
     source = await open_place(seen.source, stable.commit, version.commit)
     manifests = None
     if origin is not None:
