@@ -4,8 +4,6 @@ Its patch goes the way of every other: the verification and the policy decide. W
 and the rules' candidates come next.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from langchain.agents import create_agent
@@ -17,13 +15,14 @@ from langchain.agents.middleware import (
     ToolErrorMiddleware,
 )
 from langchain.agents.structured_output import ToolStrategy
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from agents.briefing import fix_of
 from agents.budget import Cost, Meter, Models
 from agents.case import Case
 from agents.changes import Repositories
 from agents.conversation import MOST_TOOL_CALLS, converse
+from agents.draft import Draft, Guard
 from agents.errors import Denied, SelfhealError
 from agents.evidence import Bundle
 from agents.fix import Ground
@@ -31,9 +30,6 @@ from agents.patch import Patch
 from agents.tools import Place, Sources, Trial, Verify, Workbench, fixing_tools, open_place, sources_of, told
 from agents.verification import Verification
 from prompts import plain, render
-
-MOST_DRAFTS = 3
-"""Patches of a model that are verified for one attempt, before the rules have their turn."""
 
 
 class Fix(BaseModel):
@@ -48,24 +44,6 @@ class NoFix(BaseModel):
     """Give up: no change of this repository would remove the failure."""
 
     reason: str = Field(min_length=1, max_length=300)
-
-
-class Draft(BaseModel):
-    """What came of asking: a patch, or a note that says why there is none; and what the attempt has cost so far."""
-
-    model_config = ConfigDict(frozen=True)
-
-    patch: Patch | None
-    note: str | None
-    cost: Cost
-
-
-@dataclass(frozen=True)
-class Guard:
-    """The policy on a model's diff, asked before anything is run."""
-
-    path: Callable[[str], str | None]
-    diff: Callable[[Patch], Iterable[str]]
 
 
 async def write_fix(

@@ -2,7 +2,8 @@
 
 A node's name is the state that the store shows while it runs. The graph's state holds plain data only, so that
 a checkpoint of one version can be read by the next; the world comes in through `Ports`, which is never
-checkpointed. Every node may run twice (a crash after its work, before its checkpoint), and none minds.
+checkpointed. Every node may run twice (a crash after its work, before its checkpoint), and none minds. What asks a
+model is imported where it is asked: LangChain takes two seconds, and not every service has a model.
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,10 @@ from agents.budget import Cost, Models
 from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, survey
 from agents.changes import Repositories
 from agents.diagnosis import diagnose, public
+from agents.draft import MOST_DRAFTS, Draft, Guard
 from agents.evidence import Bundle
 from agents.fix import Ground, propose
-from agents.fixer import MOST_DRAFTS, Draft, Guard, write_fix
 from agents.incident import State as Stage
-from agents.investigator import investigate
 from agents.outcome import OUTCOME, Outcome, conclude
 from agents.patch import BY_MODEL, Patch
 from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
@@ -87,6 +87,8 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     rules = diagnosis = diagnose(seen.findings)
     cost = None
     if ports.models is not None and seen.findings.circumstance == "failed":
+        from agents.investigator import investigate  # noqa: PLC0415 - see the module's docstring
+
         found = await investigate(seen, rules, ports.models)
         diagnosis, cost = found.diagnosis, found.cost.model_dump(mode="json")
     case = await open_case(seen, diagnosis, rules)
@@ -150,6 +152,8 @@ async def _draft(state: State, case: Case, ports: Ports) -> Draft | None:
     """What a model writes; None where there is none to ask."""
     if ports.models is None or case.ground is None:
         return None
+    from agents.fixer import write_fix  # noqa: PLC0415 - see the module's docstring
+
     bundle = await ports.journal.bundle(state["attempt"])
     patch, verification, cost = state["patch"], state["verification"], state.get("cost")
     refuted = None

@@ -19,7 +19,6 @@ from agents.outcome import Outcome, final_state
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_local import LocalForge
-from app.adapters.llm import ChatModels
 from app.adapters.sandbox import Box
 from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
@@ -78,12 +77,16 @@ def build_ports(settings: Settings, db: Database, models: Models | None = None) 
     )
 
 
-def build_models(settings: Settings) -> ChatModels | None:
-    """The model, if one is configured; whoever builds it closes it."""
+def build_models(settings: Settings, closing: contextlib.AsyncExitStack) -> Models | None:
+    """The model, if one is configured; `closing` closes its connections."""
     if settings.model is None:
         return None
+    from app.adapters.llm import ChatModels  # noqa: PLC0415 - two seconds, which a service without a model saves
+
     limits = Limits(calls=settings.model_calls, tokens=settings.model_tokens, seconds=settings.model_seconds)
-    return ChatModels(settings.model, settings.model_url, settings.model_key, limits)
+    models = ChatModels(settings.model, settings.model_url, settings.model_key, limits)
+    closing.push_async_callback(models.close)
+    return models
 
 
 async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:
@@ -101,8 +104,8 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     await asyncio.to_thread(migrate, store_url(settings.data_dir))
     db = Database(store_url(settings.data_dir))
     saver = await jobs.open_saver(checkpoint_file(settings.data_dir))
-    models = build_models(settings)
-    healer = jobs.Healer(wrap(build_ports(settings, db, models)), saver)
+    closing = contextlib.AsyncExitStack()
+    healer = jobs.Healer(wrap(build_ports(settings, db, build_models(settings, closing))), saver)
 
     async def give_up(attempt_id: str, reason: str) -> None:
         await incidents.advance(db, attempt_id, State.FAILED, utc_now(), reason[:500])
@@ -111,8 +114,7 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     log.info("worker ready")
     await stop.wait()
     await asyncio.to_thread(jobs.stop)
-    if models is not None:
-        await models.close()
+    await closing.aclose()
     await saver.conn.close()
     await db.close()
 
