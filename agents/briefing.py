@@ -32,6 +32,7 @@ def findings_of(seen: Survey, rules: Diagnosis, sources: Sources) -> dict[str, A
     messages = [
         f"{one.count} times, first {one.item}#L{one.line}-{one.line}| {_line(seen.bundle, one.item, one.line)}"
         for one in findings.templates
+        if not any(one.item == trace.item and trace.first_line <= one.line <= trace.last_line for trace in traces)
     ]
     commits = [f"{one.sha} {one.at:%Y-%m-%d} {one.author}: {one.subject}" for one in findings.commits]
     suspects = [
@@ -129,7 +130,7 @@ async def _place(diagnosis: Diagnosis, place: Place, sources: Sources) -> dict[s
     lines = sources.clean_lines(found.text)
     first = max(1, (where.line or 1) - AROUND)
     shown = [f"{number:>5}| {cut(text)}" for number, text in enumerate(lines[first - 1 : first + 2 * AROUND], first)]
-    return {"text": "\n".join(shown), "source": f"{where.file} at the canary's commit"}
+    return {"text": "\n".join(shown), "source": f"{where.file} at canary"}
 
 
 def _reproduction(reproduction: Reproduction, command: tuple[str, ...]) -> str:

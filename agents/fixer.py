@@ -55,10 +55,10 @@ async def write_fix(
     guard: Guard,
     verify: Verify,
     refuted: tuple[Patch, Verification] | None,
-    spent: Cost | None,
+    spent: Cost,
 ) -> Draft:
     """Ask the model for one patch; never fails for its sake."""
-    meter = Meter(models.limits, spent or Cost(model=models.name))
+    meter = Meter(models.limits, spent)
     try:
         patch = await _ask(case, bundle, repositories, models, meter, guard, verify, refuted)
     except SelfhealError as error:

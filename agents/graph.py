@@ -20,6 +20,7 @@ from agents.case import Case, fall_back, model_terms, noted, open_case, patched_
 from agents.changes import Repositories
 from agents.diagnosis import diagnose, public
 from agents.draft import MOST_DRAFTS, Draft, Guard
+from agents.errors import Denied
 from agents.evidence import Bundle
 from agents.fix import Ground, propose
 from agents.incident import State as Stage
@@ -156,6 +157,11 @@ async def _draft(state: State, case: Case, ports: Ports) -> Draft | None:
 
     bundle = await ports.journal.bundle(state["attempt"])
     patch, verification, cost = state["patch"], state["verification"], state.get("cost")
+    spent = Cost.model_validate(cost) if cost else Cost(model=ports.models.name)
+    try:
+        guard = await _guard(case.ground, ports)
+    except Denied as error:
+        return Draft(patch=None, note=f"no model was asked for a fix: {error}", cost=spent)
     refuted = None
     if patch and verification:
         refuted = (Patch.model_validate(patch), Verification.model_validate(verification))
@@ -164,10 +170,10 @@ async def _draft(state: State, case: Case, ports: Ports) -> Draft | None:
         bundle,
         ports.repositories,
         ports.models,
-        guard=await _guard(case.ground, ports),
+        guard=guard,
         verify=lambda draft: _verify(draft, case, bundle, ports),
         refuted=refuted,
-        spent=Cost.model_validate(cost) if cost else None,
+        spent=spent,
     )
 
 
