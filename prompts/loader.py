@@ -40,7 +40,7 @@ def render(name: str, **values: Any) -> Prompt:
 def quote(text: str, source: str) -> str:
     """Untrusted text between delimiters that name where it comes from."""
     macro = getattr(_ENVIRONMENT.get_template("_untrusted.md").make_module(), "untrusted")  # noqa: B009 - the macro there
-    return str(macro(text, source)).strip()
+    return str(macro(text.rstrip("\n"), source)).strip()
 
 
 _ENVIRONMENT.globals["untrusted"] = quote

@@ -72,8 +72,10 @@ FIX = (
 USELESS = ('raise LookupError(f"no rate for {region}")', 'raise LookupError(f"there is no rate for {region}")')
 
 
-def history(*, settings: str = SETTINGS, extra: Mapping[str, str] | None = None) -> FakeRepository:
-    """Stable is the third commit, the culprit the fourth, the canary the last."""
+def history(
+    *, settings: str = SETTINGS, extra: Mapping[str, str] | None = None, latent: bool = False
+) -> FakeRepository:
+    """Stable is the third commit, the culprit the fourth, the canary the last; `latent`: the fault was always there."""
     tree: dict[str, str] = {
         ".selfheal.yml": settings,
         "shop/pricing.py": LENIENT,
@@ -91,6 +93,11 @@ def history(*, settings: str = SETTINGS, extra: Mapping[str, str] | None = None)
         ("Round half up", {"shop/pricing.py": ROUNDED}),
         ("Describe regions", {"README.md": "# shop\n\nPrices by region.\n"}),
     ]
+    if latent:
+        tree["shop/pricing.py"] = ROUNDED
+        steps = [
+            (subject, {name: text for name, text in files.items() if name == "README.md"}) for subject, files in steps
+        ]
     commits = []
     for subject, files in steps:
         tree = tree | files
@@ -222,7 +229,14 @@ class Scene:
         (record,) = self.forge.issues(URL)
         return record
 
-    def _seal(self) -> Bundle:
+    def add_object(self, kind: str, name: str, document: dict[str, Any]) -> None:
+        """Put one more object into the evidence."""
+        self.bundle = self._seal(
+            Answer(id=f"objects/{kind}/{name}", kind="object", side="none", status="ok", content=document)
+        )
+        self.journal = FakeJournal({"attempt": self.bundle})
+
+    def _seal(self, *more_answers: Answer) -> Bundle:
         stable, canary = "7c9d8f6b5", "5f8b9d7c4"
         incident = Incident(
             cluster="eu-west",
@@ -254,4 +268,4 @@ class Scene:
                 reason="the pod was deleted",
             ),
         ]
-        return seal(incident, 1, answers, START)
+        return seal(incident, 1, [*answers, *more_answers], START)

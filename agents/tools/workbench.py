@@ -19,6 +19,7 @@ from agents.redaction import PLACEHOLDER, Redactor
 from agents.tools.differences import clean_diff
 from agents.tools.reply import Reply, page, refused
 from agents.tools.repositories import FilePath, checked_path
+from agents.tools.sources import WITHHELD
 from prompts import plain
 
 MOST_BYTES = 200_000
@@ -180,7 +181,9 @@ def _summary(changes: Sequence[FileChange]) -> str:
 
 
 def _refuse_placeholders(path: str, search: str, replace: str) -> None:
-    """A secret may stay where it is, and go nowhere else."""
+    """A secret may stay where it is, and go nowhere else; nor may what only stands for one in what a model reads."""
+    if WITHHELD in replace or WITHHELD in search:
+        raise Denied(f"{path}: {WITHHELD} stands for what was left out; it is not in the file")
     known = {match.group() for match in PLACEHOLDER.finditer(search)}
     for match in PLACEHOLDER.finditer(replace):
         if match.group() not in known:
