@@ -5,18 +5,19 @@ how the failure could be seen again. What could not be looked at becomes a note,
 """
 
 import asyncio
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Repositories, Repository
-from agents.diagnosis import Diagnosis, diagnose, settle
+from agents.diagnosis import Diagnosis, settle
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
-from agents.policy import Policy, RepositoryFile, RepositoryRule, parse_repository_file
+from agents.policy import ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
 from agents.pull_request import Forge
-from agents.triage import read_manifests, triage
+from agents.triage import Triage, read_manifests, triage
 from agents.verification import (
     Commands,
     Environment,
@@ -28,6 +29,28 @@ from agents.verification import (
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was looked at before anybody judged: the repositories as far as they may be read, and the findings."""
+
+    bundle: Bundle
+    source: Repository | None
+    configuration: Repository | None
+    manifests: ManifestSource | None
+    findings: Triage
+    settings: RepositoryFile
+    notes: tuple[str, ...]
+
+
+class Ruling(BaseModel):
+    """A diagnosis, and the ground that a fix of it has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    diagnosis: Diagnosis
+    ground: Ground | None
 
 
 class Case(BaseModel):
@@ -46,38 +69,50 @@ class Case(BaseModel):
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    rules: Ruling | None = None
+    """What the rules say, where a model's diagnosis stands above."""
 
 
-async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Case:
-    """Diagnose a bundle, and gather what the later stages need."""
+async def survey(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Survey:
+    """Open the repositories that the evidence names and the policy allows, and look at everything once."""
     notes: list[str] = []
-    version, stable = bundle.manifest.canary, bundle.manifest.stable
-    manifests = manifest_source(bundle)
+    version, manifests = bundle.manifest.canary, manifest_source(bundle)
     source = await _open(version.repo, "source", repositories, policy, notes)
     configuration = await _open(manifests.repo if manifests else None, "manifest", repositories, policy, notes)
     findings = await triage(bundle, source, configuration)
-    diagnosis = diagnose(findings)
     settings = RepositoryFile()
     if source is not None and version.repo is not None:
         settings = await _settings(source, version.repo, policy, forge, notes)
-    canary = await _resolve(source, version.commit)
+    return Survey(
+        bundle=bundle,
+        source=source,
+        configuration=configuration,
+        manifests=manifests,
+        findings=findings,
+        settings=settings,
+        notes=(*notes, *findings.notes),
+    )
+
+
+async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Case:
+    """Gather what the later stages need. `rules` is the rules' diagnosis, and may be the same."""
+    bundle, findings, settings = seen.bundle, seen.findings, seen.settings
+    version = bundle.manifest.canary
+    canary = await _resolve(seen.source, version.commit)
     program = None
     if version.repo and canary:
-        program = Program(url=version.repo, commit=canary, stable=await _resolve(source, stable.commit))
-    ground = None
-    if diagnosis.repository == "source":
-        ground = await _ground(source, version.repo, stable.commit, version.commit)
-    elif diagnosis.repository == "manifests" and manifests is not None:
-        ground = await _ground(configuration, manifests.repo, manifests.stable, manifests.canary)
+        stable = await _resolve(seen.source, bundle.manifest.stable.commit)
+        program = Program(url=version.repo, commit=canary, stable=stable)
     return Case(
         diagnosis=diagnosis,
         reproduction=derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown),
         commands=settings.commands,
         program=program,
-        ground=ground,
-        manifests=manifests,
+        ground=await _ground_of(diagnosis, seen),
+        manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
-        notes=(*notes, *findings.notes),
+        notes=seen.notes,
+        rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
 
 
@@ -86,6 +121,33 @@ def settled(case: Case, patch: Patch, verification: Verification) -> Case:
     if verification.verdict != "verified" or patch.undoes is None:
         return case
     return case.model_copy(update={"diagnosis": settle(case.diagnosis, patch.undoes)})
+
+
+def fall_back(case: Case, why: str) -> Case | None:
+    """The case as the rules alone see it; None where they blame the same, or no model has judged."""
+    ruling, blamed = case.rules, case.diagnosis
+    if ruling is None or ruling.diagnosis.strategy is None:
+        return None
+    if (ruling.diagnosis.repository, ruling.diagnosis.culprit_commit) == (blamed.repository, blamed.culprit_commit):
+        return None
+    diagnosis = ruling.diagnosis.model_copy(update={"notes": (*case.diagnosis.notes, why)})
+    return case.model_copy(update={"diagnosis": diagnosis, "ground": ruling.ground, "rules": None})
+
+
+def noted(case: Case, *notes: str) -> Case:
+    """The case with more to tell the reader about how its diagnosis and its fix came about."""
+    diagnosis = case.diagnosis.model_copy(update={"notes": (*case.diagnosis.notes, *notes)})
+    return case.model_copy(update={"diagnosis": diagnosis})
+
+
+async def model_terms(repository: Repository, base_commit: str) -> ModelTerms:
+    """What a model's diff must keep to, from the trusted base commit; a broken `.selfheal.yml` allows nothing."""
+    found = await repository.read(base_commit, ".selfheal.yml")
+    try:
+        allow = parse_repository_file(found.text).allow if found.status == "ok" else ()
+    except Invalid:
+        allow = ()
+    return ModelTerms(allow=allow, paths=frozenset(await repository.files(base_commit)))
 
 
 async def patched_environment(
@@ -128,6 +190,15 @@ async def _resolve(repository: Repository | None, revision: str | None) -> str |
         return await repository.resolve(revision)
     except Denied:
         return None
+
+
+async def _ground_of(diagnosis: Diagnosis, seen: Survey) -> Ground | None:
+    version, stable, manifests = seen.bundle.manifest.canary, seen.bundle.manifest.stable, seen.manifests
+    if diagnosis.repository == "source":
+        return await _ground(seen.source, version.repo, stable.commit, version.commit)
+    if diagnosis.repository == "manifests" and manifests is not None:
+        return await _ground(seen.configuration, manifests.repo, manifests.stable, manifests.canary)
+    return None
 
 
 async def _ground(

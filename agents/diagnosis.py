@@ -19,6 +19,7 @@ from agents.triage import Triage
 
 Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
 Confidence = Literal["high", "medium", "low"]
+RepositoryName = Literal["source", "manifests"]
 SURE = 6.0
 """A suspect of this score touched the failing function or line, or took away what the error misses."""
 UNREACHABLE = frozenset(
@@ -60,15 +61,18 @@ class Diagnosis(BaseModel):
     claims: tuple[Claim, ...]
     strategy: str | None
     """The strategy that is tried first; None where nothing in Git would help."""
-    repository: Literal["source", "manifests"] | None = None
+    repository: RepositoryName | None = None
     """Which repository `location` is a path of."""
     failure: str = ""
     """What was seen, without its cause."""
+    by: Literal["rules", "model"] = "rules"
+    notes: tuple[str, ...] = ()
+    """What the reader should know about how it came about."""
 
 
 def public(diagnosis: Diagnosis) -> dict[str, Any]:
     """The document that callers read: exactly the keys of DESIGN section 8."""
-    document = diagnosis.model_dump(mode="json", exclude={"repository", "failure"})
+    document = diagnosis.model_dump(mode="json", exclude={"repository", "failure", "by", "notes"})
     for suspect in document["suspects"]:
         del suspect["repository"]
     return document

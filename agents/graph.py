@@ -2,7 +2,8 @@
 
 A node's name is the state that the store shows while it runs. The graph's state holds plain data only, so that
 a checkpoint of one version can be read by the next; the world comes in through `Ports`, which is never
-checkpointed. Every node may run twice (a crash after its work, before its checkpoint), and none minds.
+checkpointed. Every node may run twice (a crash after its work, before its checkpoint), and none minds. What asks a
+model is imported where it is asked: LangChain takes two seconds, and not every service has a model.
 """
 
 from collections.abc import Mapping
@@ -14,15 +15,18 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agents.case import Case, open_case, patched_environment, settled
+from agents.budget import Cost, Models
+from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
-from agents.diagnosis import public
+from agents.diagnosis import diagnose, public
+from agents.draft import MOST_DRAFTS, Draft, Guard
+from agents.errors import Denied
 from agents.evidence import Bundle
-from agents.fix import propose
+from agents.fix import Ground, propose
 from agents.incident import State as Stage
 from agents.outcome import OUTCOME, Outcome, conclude
-from agents.patch import Patch
-from agents.policy import Policy
+from agents.patch import BY_MODEL, Patch
+from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
 from agents.pull_request import Forge
 from agents.verification import Sandbox, Verification, Workspace, verify
 
@@ -39,7 +43,7 @@ class Journal(Protocol):
         ...
 
     async def record(self, attempt_id: str, documents: Mapping[str, dict[str, Any]]) -> None:
-        """Keep what a stage found out, under `diagnosis`, `patch` or `verification`."""
+        """Keep what a stage found out, under `diagnosis`, `patch`, `verification` or `cost`."""
         ...
 
     async def finish(self, attempt_id: str, outcome: Outcome) -> None:
@@ -57,6 +61,8 @@ class Ports:
     sandbox: Sandbox
     workspace: Workspace
     policy: Policy
+    models: Models | None = None
+    """Without a model, the rules diagnose and fix alone."""
 
 
 class State(TypedDict, total=False):
@@ -64,7 +70,11 @@ class State(TypedDict, total=False):
 
     attempt: str
     case: dict[str, Any]
+    drafts: int
+    """How often a model was asked for a fix; `MOST_DRAFTS` once it is not asked any more."""
     tried: int
+    """How many of the rules' candidates were tried."""
+    cost: dict[str, Any] | None
     patch: dict[str, Any] | None
     verification: dict[str, Any] | None
     outcome: dict[str, Any]
@@ -74,24 +84,40 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     ports = runtime.context
     await ports.journal.enter(state["attempt"], Stage.DIAGNOSING)
     bundle = await ports.journal.bundle(state["attempt"])
-    case = await open_case(bundle, ports.repositories, ports.forge, ports.policy)
-    await ports.journal.record(state["attempt"], {"diagnosis": public(case.diagnosis)})
-    return {"case": case.model_dump(mode="json"), "tried": 0, "patch": None, "verification": None}
+    seen = await survey(bundle, ports.repositories, ports.forge, ports.policy)
+    rules = diagnosis = diagnose(seen.findings)
+    cost = None
+    if ports.models is not None and seen.findings.circumstance == "failed":
+        from agents.investigator import investigate  # noqa: PLC0415 - see the module's docstring
+
+        found = await investigate(seen, rules, ports.models)
+        diagnosis, cost = found.diagnosis, found.cost.model_dump(mode="json")
+    case = await open_case(seen, diagnosis, rules)
+    await ports.journal.record(state["attempt"], {"diagnosis": _shown(case), **({"cost": cost} if cost else {})})
+    document = case.model_dump(mode="json")
+    return {"case": document, "drafts": 0, "tried": 0, "cost": cost, "patch": None, "verification": None}
 
 
 async def fixing(state: State, runtime: Runtime[Ports]) -> State:
+    """A model's draft while it has one, then the rules' candidates."""
     ports = runtime.context
     await ports.journal.enter(state["attempt"], Stage.FIXING)
-    case = Case.model_validate(state["case"])
-    patch = None
-    if case.ground is not None:
-        repository = await ports.repositories.open(case.ground.url)
-        patch = await propose(case.diagnosis, case.ground, repository, state["tried"])
+    case, drafts, tried = Case.model_validate(state["case"]), state.get("drafts", 0), state["tried"]
+    draft = await _draft(state, case, ports) if drafts < MOST_DRAFTS else None
+    patch, cost = (draft.patch, draft.cost.model_dump(mode="json")) if draft else (None, state.get("cost"))
+    drafts = drafts + 1 if patch is not None else MOST_DRAFTS
+    if draft is not None and draft.note is not None:
+        case = noted(case, draft.note)
     if patch is None:
-        return {"tried": state["tried"] + 1}
-    document = patch.model_dump(mode="json")
-    await ports.journal.record(state["attempt"], {"patch": document | {"diff": patch.diff}})
-    return {"tried": state["tried"] + 1, "patch": document, "verification": None}
+        case, patch, tried = await _candidate(state, case, ports)
+    documents = {"diagnosis": _shown(case), **({"cost": cost} if cost else {})}
+    left: State = {"case": case.model_dump(mode="json"), "drafts": drafts, "tried": tried, "cost": cost}
+    if patch is not None:
+        document = patch.model_dump(mode="json")
+        documents["patch"] = document | {"diff": patch.diff}
+        left |= {"patch": document, "verification": None}
+    await ports.journal.record(state["attempt"], documents)
+    return left
 
 
 async def verifying(state: State, runtime: Runtime[Ports]) -> State:
@@ -99,18 +125,10 @@ async def verifying(state: State, runtime: Runtime[Ports]) -> State:
     await ports.journal.enter(state["attempt"], Stage.VERIFYING)
     case, patch = Case.model_validate(state["case"]), Patch.model_validate(state["patch"])
     bundle = await ports.journal.bundle(state["attempt"])
-    verification = await verify(
-        patch,
-        case.reproduction,
-        case.program,
-        await patched_environment(patch, case, bundle, ports.repositories),
-        case.commands,
-        sandbox=ports.sandbox,
-        workspace=ports.workspace,
-    )
+    verification = await _verify(patch, case, bundle, ports)
     case = settled(case, patch, verification)
     document = verification.model_dump(mode="json")
-    await ports.journal.record(state["attempt"], {"verification": document, "diagnosis": public(case.diagnosis)})
+    await ports.journal.record(state["attempt"], {"verification": document, "diagnosis": _shown(case)})
     return {"verification": document, "case": case.model_dump(mode="json")}
 
 
@@ -130,6 +148,81 @@ async def publishing(state: State, runtime: Runtime[Ports]) -> State:
     )
     await ports.journal.finish(state["attempt"], outcome)
     return {"outcome": OUTCOME.dump_python(outcome, mode="json")}
+
+
+async def _draft(state: State, case: Case, ports: Ports) -> Draft | None:
+    """What a model writes; None where there is none to ask."""
+    if ports.models is None or case.ground is None:
+        return None
+    from agents.fixer import write_fix  # noqa: PLC0415 - see the module's docstring
+
+    bundle = await ports.journal.bundle(state["attempt"])
+    patch, verification, cost = state["patch"], state["verification"], state.get("cost")
+    spent = Cost.model_validate(cost) if cost else Cost(model=ports.models.name)
+    try:
+        guard = await _guard(case.ground, ports)
+    except Denied as error:
+        return Draft(patch=None, note=f"no model was asked for a fix: {error}", cost=spent)
+    refuted = None
+    if patch and verification:
+        refuted = (Patch.model_validate(patch), Verification.model_validate(verification))
+    return await write_fix(
+        case,
+        bundle,
+        ports.repositories,
+        ports.models,
+        guard=guard,
+        verify=lambda draft: _verify(draft, case, bundle, ports),
+        refuted=refuted,
+        spent=spent,
+    )
+
+
+async def _guard(ground: Ground, ports: Ports) -> Guard:
+    """The policy on a model's diff, as `conclude` applies it to the final one."""
+    rule = ports.policy.rule(ground.url) or RepositoryRule(match=ground.url)
+    repository = await ports.repositories.open(ground.url)
+    base = rule.base or await ports.forge.default_branch(ground.url)
+    terms = await model_terms(repository, await repository.resolve(f"refs/heads/{base}"))
+    return Guard(
+        path=lambda path: refuse_path(path, rule) or refuse_written_path(path, terms),
+        diff=lambda patch: (*refuse_diff(patch, rule), *refuse_written_diff(patch, terms)),
+    )
+
+
+async def _candidate(state: State, case: Case, ports: Ports) -> tuple[Case, Patch | None, int]:
+    """The rules' next candidate, first for the diagnosis that stands, then for their own; and how many were tried."""
+    patch, tried = await _propose(case, ports, state["tried"]), state["tried"]
+    other = fall_back(case, "no change of what the model blames removes the failure") if patch is None else None
+    if other is not None:
+        found = await _propose(other, ports, 0)
+        case, patch, tried = (other, found, 0) if found is not None else (case, None, tried)
+    if patch is not None and (state["patch"] or {}).get("strategy") == BY_MODEL:
+        case = noted(case, "the changes that the model wrote did not pass the verification; this one is by the rules")
+    return case, patch, tried + 1
+
+
+async def _propose(case: Case, ports: Ports, tried: int) -> Patch | None:
+    if case.ground is None:
+        return None
+    return await propose(case.diagnosis, case.ground, await ports.repositories.open(case.ground.url), tried)
+
+
+async def _verify(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Verification:
+    return await verify(
+        patch,
+        case.reproduction,
+        case.program,
+        await patched_environment(patch, case, bundle, ports.repositories),
+        case.commands,
+        sandbox=ports.sandbox,
+        workspace=ports.workspace,
+    )
+
+
+def _shown(case: Case) -> dict[str, Any]:
+    """The diagnosis as callers read it, with who made it."""
+    return public(case.diagnosis) | {"by": case.diagnosis.by, "notes": list(case.diagnosis.notes)}
 
 
 def after_diagnosing(state: State) -> Literal["fixing", "publishing"]:

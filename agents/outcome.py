@@ -4,13 +4,13 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.case import Case
+from agents.case import Case, model_terms
 from agents.changes import Repositories, Repository
 from agents.errors import Conflict, Denied
 from agents.evidence import Manifest
 from agents.incident import State, branch_name
 from agents.patch import EditRejected, FileChange, Patch, apply_edits
-from agents.policy import Decision, Policy, RepositoryRule, decide, effective_mode
+from agents.policy import STRICTEST, Decision, Policy, RepositoryRule, decide, effective_mode
 from agents.pull_request import Forge, LeftAlone, Proposed, Wanted, ensure, ensure_issue
 from agents.report import Story, commit_message, issue_text, pull_request_text, title
 from agents.verification import Verification
@@ -71,7 +71,9 @@ async def conclude(
         return await _report(story, (f"the change cannot be made on the present code: {error}",), rule, case, forge)
     decision = Decision(action="report", reasons=(f"{base} does not have this fault any more",))
     if final.changes:
-        decision = decide(final, verification, case.diagnosis.confidence, rule, effective_mode(rule, *case.modes))
+        terms = await model_terms(repository, tip) if final.by_model else STRICTEST
+        mode = effective_mode(rule, *case.modes)
+        decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms)
     if decision.action == "report":
         return await _report(story, decision.reasons, rule, case, forge)
     if tip != patch.commit:

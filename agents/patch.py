@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.errors import SelfhealError
 
+BY_MODEL = "model"
+"""The strategy of a patch that a model wrote."""
+
 
 class Edit(BaseModel):
     """Replace the one place in `path` where `search` stands.
@@ -61,6 +64,11 @@ class Patch(BaseModel):
     changes: tuple[FileChange, ...]
     undoes: str | None = None
     """The commit that it takes back, or a part of it."""
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model wrote it; the policy and the report ask."""
+        return self.strategy == BY_MODEL
 
     @property
     def diff(self) -> str:

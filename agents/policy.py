@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from agents.diagnosis import Confidence
 from agents.errors import Invalid
-from agents.patch import Patch
+from agents.patch import FileChange, Patch
 from agents.verification import Commands, Verification
 
 Mode = Literal["observe", "propose", "ready"]
@@ -63,6 +63,58 @@ DENIED = (
 )
 """Paths no diff may touch unless the server policy's `allow` names them; a name without / counts in any folder."""
 
+RUN_AT_SET_UP = (
+    *("setup.py", "setup.cfg", "pyproject.toml", "*.pth", "sitecustomize.py", "usercustomize.py", "hatch_build.py"),
+    *("conftest.py", "noxfile.py", "tox.ini", "pytest.ini", "fabfile.py", "dodo.py"),
+    *("requirements*.txt", "requirements*.in", "constraints*.txt", "Pipfile", "pip.conf", "uv.toml"),
+    *(
+        "package.json",
+        ".npmrc",
+        ".yarnrc*",
+        ".yarn/**",
+        ".pnpmfile.*",
+        "pnpm-workspace.yaml",
+        ".mocharc*",
+        "Gruntfile*",
+    ),
+    *("*.config.js", "*.config.cjs", "*.config.mjs", "*.config.ts", "gulpfile*", ".eslintrc*", ".babelrc*", "*.gyp"),
+    *("*.gradle", "*.gradle.kts", "gradle.properties", "gradlew*", "gradle/**", "buildSrc/**", "pom.xml", "mvnw*"),
+    *(".mvn/**", "build.xml", "*.sbt", "build.rs", "Cargo.toml", ".cargo/**", "go.mod", "go.work", "mix.exs"),
+    *(
+        "Gemfile",
+        "*.gemspec",
+        "Rakefile",
+        ".rspec",
+        "composer.json",
+        "*.csproj",
+        "*.props",
+        "*.targets",
+        "NuGet.config",
+    ),
+    *("Makefile", "*.mk", "GNUmakefile", "CMakeLists.txt", "*.cmake", "meson.build", "BUILD", "BUILD.bazel", "*.bzl"),
+    *("WORKSPACE*", "MODULE.bazel", ".bazelrc", "justfile", "Taskfile.*", "magefile.go", "Tiltfile", "Earthfile"),
+    *(
+        "Dockerfile",
+        "Dockerfile.*",
+        "Dockerfile-*",
+        "*.Dockerfile",
+        "Containerfile",
+        ".dockerignore",
+        "docker-compose*",
+        "compose*.y*ml",
+        "*.tf",
+    ),
+    *("*.sh", "*.bash", "*.zsh", "*.ps1", "*.bat", "*.cmd", ".envrc", ".husky/**", ".githooks/**", ".devcontainer/**"),
+    *(".pre-commit-config.yaml", "lefthook.y*ml", ".gitattributes", ".gitmodules", ".gitconfig", ".vscode/**"),
+    *(".selfheal.yml", "migrations/**", "**/migrations/**", "alembic/**", "**/alembic/**", "db/migrate/**"),
+)
+"""What is run at install, build or test set-up, or on a database: a pushed branch runs it, with the secrets of CI,
+before a person has read it. Denied to diffs that a model wrote unless the base branch's `.selfheal.yml` allows it."""
+INTERPRETER = re.compile(r"#!|\ufeff#!")
+TEST = re.compile(
+    r"(?:^|/)(?:tests?|__tests__|testing|specs?|e2e)/|(?:^|/)test_[^/]*$|[._-](?:test|spec)s?\.[^/]+$|[a-z](?:Test|IT|Spec)s?\.\w+$"
+)
+
 
 class RepositoryRule(BaseModel):
     """One entry of `repositories` in the server policy."""
@@ -107,6 +159,11 @@ class RepositoryFile(BaseModel):
     test: str | None = Field(default=None, description="Runs the repository's own tests.")
     verify: Literal["sandbox", "none"] = Field(default="sandbox", description="`none`: run nothing of this repository.")
     mode: Mode | None = Field(default=None, description="Lowers the server's mode.")
+    allow: tuple[str, ...] = Field(
+        default=(),
+        description="Paths that are run at install, build or test set-up, and that a model may change all the same. "
+        "What the server policy denies stays denied.",
+    )
 
     @field_validator("run", "setup", "test")
     @classmethod
@@ -176,11 +233,33 @@ class Decision(BaseModel):
     reasons: tuple[str, ...] = ()
 
 
+class ModelTerms(BaseModel):
+    """What a diff that a model wrote must keep to besides, read from the trusted base commit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    allow: tuple[str, ...] = ()
+    """`allow` of `.selfheal.yml`."""
+    paths: frozenset[str] = frozenset()
+    """Every file of the commit."""
+
+
+STRICTEST = ModelTerms()
+
+
 def decide(
-    patch: Patch, verification: Verification, confidence: Confidence, rule: RepositoryRule, mode: Mode
+    patch: Patch,
+    verification: Verification,
+    confidence: Confidence,
+    rule: RepositoryRule,
+    mode: Mode,
+    terms: ModelTerms = STRICTEST,
 ) -> Decision:
-    """Apply the policy to the final diff, then the table of DESIGN section 5."""
-    refusals = tuple(refuse_diff(patch, rule))
+    """Apply the policy to the final diff, then the table of DESIGN section 5.
+
+    A diff that a model wrote keeps to `terms` too, and is pushed only when it is verified.
+    """
+    refusals = (*refuse_diff(patch, rule), *(refuse_written_diff(patch, terms) if patch.by_model else ()))
     if refusals:
         return Decision(action="report", reasons=refusals)
     if mode == "observe":
@@ -189,12 +268,10 @@ def decide(
         return Decision(action="report", reasons=verification.unchecked or ("the fix did not remove the failure",))
     if verification.verdict == "verified":
         return Decision(action="pull_request" if mode == "ready" else "draft")
-    if confidence == "high":
+    if confidence == "high" and not patch.by_model:
         return Decision(action="draft", reasons=verification.unchecked)
-    return Decision(
-        action="report",
-        reasons=(f"not verified, and the confidence is only {confidence}", *verification.unchecked),
-    )
+    why = "a model wrote this change" if patch.by_model else f"the confidence is only {confidence}"
+    return Decision(action="report", reasons=(f"not verified, and {why}", *verification.unchecked))
 
 
 def refuse_diff(patch: Patch, rule: RepositoryRule) -> Iterable[str]:
@@ -213,14 +290,54 @@ def refuse_diff(patch: Patch, rule: RepositoryRule) -> Iterable[str]:
 
 def refuse_path(path: str, rule: RepositoryRule) -> str | None:
     """Why a path may not be touched, or None."""
-    parts = path.split("/")
-    odd = any(part in {"", ".", ".."} for part in parts) or re.search(r"[\x00-\x1f\\]", path)
-    if odd or any(part.lower() == ".git" for part in parts):
+    if not is_inside(path):
         return f"{path!r} is not a path inside the repository"
     if _matches(path, rule.deny):
         return f"`{path}` is denied by the server policy"
     if _matches(path, DENIED) and not _matches(path, rule.allow):
         return f"`{path}` is denied by default: CI, lock files, owners and secrets are left to people"
+    return None
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path is one of a file inside the repository, in its one plain spelling."""
+    parts = path.split("/")
+    odd = any(part in {"", ".", ".."} for part in parts) or "\\" in path or not path.isprintable()
+    return not odd and not any(part.lower() == ".git" for part in parts)
+
+
+def refuse_written_diff(patch: Patch, terms: ModelTerms) -> Iterable[str]:
+    """The reasons why a diff may not be proposed when a model wrote it; `refuse_diff` holds besides."""
+    for change in patch.changes:
+        reason = (
+            refuse_written_path(change.path, terms)
+            or refuse_script(change, terms)
+            or (refuse_test(change.path, terms) if change.before is None else None)
+        )
+        if reason:
+            yield reason
+
+
+def refuse_written_path(path: str, terms: ModelTerms) -> str | None:
+    """Why a model may not touch a path that others may, or None."""
+    if _matches(path, RUN_AT_SET_UP) and not _matches(path, terms.allow):
+        return f"`{path}` runs at install, build or test set-up: not for a model, unless .selfheal.yml allows it"
+    return None
+
+
+def refuse_script(change: FileChange, terms: ModelTerms) -> str | None:
+    """Why a model may not touch a script that has no telling name, or None."""
+    is_script = any(INTERPRETER.match(text) for text in (change.before, change.after) if text)
+    if is_script and "." not in change.path.rpartition("/")[2] and not _matches(change.path, terms.allow):
+        return f"`{change.path}` is a script: not for a model, unless .selfheal.yml allows it"
+    return None
+
+
+def refuse_test(path: str, terms: ModelTerms) -> str | None:
+    """Why a model may not add a test here, or None: where tests lie already, people expect one and run it."""
+    folder = path.rpartition("/")[0]
+    if TEST.search(path) and not any(TEST.search(one) and one.rpartition("/")[0] == folder for one in terms.paths):
+        return f"`{path}` would be a test where there are none yet"
     return None
 
 

@@ -21,6 +21,9 @@ MOST_NOTES = 12
 MOST_TEXT = 60_000
 """GitHub refuses a text of more than 65,536 characters; what joins the parts and the marker come on top."""
 LEFT_OUT = "*[left out: the text would be longer than the forge takes; the incident has it]*"
+BY_MODEL = (
+    "A model wrote this change. Read it as you would a stranger's: what is proven stands below, and nothing else."
+)
 IF_WANTED = (
     "If what it takes away is wanted, put it right on this branch or close the pull request: whatever a person pushes, "
     "rewords or closes stays as it is."
@@ -50,6 +53,8 @@ def title(story: Story) -> str:
         what = {"revert": "Revert the change", "restore": "Restore the value"}.get(story.patch.strategy, "Change")
         files = [change.path for change in story.patch.changes]
         place = files[0] if len(files) == 1 else f"{len(files)} files"
+        if story.patch.by_model:
+            return line(f"Fix {story.bundle.rollout} in {place}", TITLE_WIDTH)
         return line(f"{what} in {place} that broke {story.bundle.rollout}", TITLE_WIDTH)
     where = story.diagnosis.location
     place = f" in {where.file}" if where else ""
@@ -64,7 +69,12 @@ def pull_request_text(story: Story) -> str:
     headline, said = _headline(story)
     parts = [headline, *_what_failed(story), *_why(story)]
     if story.patch is not None:
-        parts += ["## The change", prose(story.patch.why), _size(story.patch), IF_WANTED]
+        parts += [
+            "## The change",
+            prose(story.patch.why),
+            _size(story.patch),
+            BY_MODEL if story.patch.by_model else IF_WANTED,
+        ]
     return _page([*parts, *_proof(story), *_unchecked(story, said), _footer(story)])
 
 
@@ -75,6 +85,7 @@ def issue_text(story: Story) -> str:
     parts += [*_what_failed(story), *_why(story)]
     if story.patch is not None:
         parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]
+        parts += [BY_MODEL] if story.patch.by_model else []
     return _page([*parts, *_proof(story), *_unchecked(story, story.reasons), _footer(story)])
 
 
@@ -135,6 +146,7 @@ def _why(story: Story) -> list[str]:
     if diagnosis.culprit_commit is not None:
         facts.append(f"- Introduced by: {prose(diagnosis.culprit_commit)}")
     facts.append(f"- Kind of cause: {diagnosis.category}, with {diagnosis.confidence} confidence")
+    facts += [f"- {prose(_sentence(note))}" for note in diagnosis.notes]
     return [
         "## Why",
         prose(_sentence(diagnosis.summary)),

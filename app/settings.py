@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -124,6 +125,22 @@ class Settings(BaseSettings):
     sandbox_memory_mb: int = Field(
         default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB."
     )
+    model: str | None = Field(
+        default=None, description="Name of the model that investigates and writes fixes; without one, rules do both."
+    )
+    model_url: str | None = Field(
+        default=None,
+        description="Base URL of any server that speaks the OpenAI chat API, such as `http://vllm:8000/v1`; "
+        "OpenAI's own where only a key is set.",
+    )
+    model_key: SecretStr | None = Field(default=None, description="Key for the model's server.")
+    model_calls: int = Field(default=40, ge=4, description="Most calls of the model in one attempt.")
+    model_tokens: int = Field(
+        default=400_000, ge=1000, description="Most tokens of the model, read and written, in one attempt."
+    )
+    model_seconds: float = Field(
+        default=300, gt=0, description="Time limit of one investigation, and of one try at a fix, in seconds."
+    )
     metrics_open: bool = Field(default=False, description="Answer `/metrics` without a token of scope `read`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."
@@ -167,6 +184,21 @@ class Settings(BaseSettings):
             self.github_installation_id,
             self.github_ca_file,
         )
+
+    @model_validator(mode="after")
+    def _refuse_half_a_model(self) -> Self:
+        if self.model is None:
+            if self.model_url is not None or self.model_key is not None:
+                given = "SELFHEAL_MODEL_URL" if self.model_url is not None else "SELFHEAL_MODEL_KEY"
+                raise ValueError(f"{given} is set, but SELFHEAL_MODEL is not: name the model to use")
+        elif self.model_url is None and self.model_key is None:
+            raise ValueError(
+                "SELFHEAL_MODEL is set, but no way to reach it: set SELFHEAL_MODEL_URL (any server that speaks the "
+                "OpenAI chat API) or SELFHEAL_MODEL_KEY"
+            )
+        if self.model_url is not None:
+            _refuse_odd_url("SELFHEAL_MODEL_URL", self.model_url)
+        return self
 
     @property
     def webhook_callers(self) -> tuple[WebhookToken, ...]:
@@ -255,6 +287,18 @@ def _refuse_shared(variable: str, pairs: list[tuple[SecretStr, object]]) -> None
     for token, owner in pairs:
         if seen.setdefault(token.get_secret_value(), owner) != owner:
             raise ValueError(f"{variable}: two entries have the same token; who presents it could be either")
+
+
+def _refuse_odd_url(variable: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        odd = parts.port == 0
+    except ValueError:
+        raise ValueError(f"{variable} is not a URL") from None
+    if odd or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{variable} must be like https://host/v1, without a query")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"{variable} holds credentials; a key belongs in SELFHEAL_MODEL_KEY")
 
 
 def _entries(secret: SecretStr) -> list[str]:

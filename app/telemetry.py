@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 
 import structlog
@@ -44,6 +45,16 @@ def configure(level: str) -> None:
     )
     logging.captureWarnings(True)  # noqa: FBT003 - the standard library's own signature
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def keep_home() -> None:
+    """Send nothing to LangSmith, whatever this environment says: a trace holds evidence and source code.
+
+    To be called before anything of LangChain or LangGraph is used; the service has telemetry of its own.
+    """
+    for name in [name for name in os.environ if name.startswith(("LANGSMITH_", "LANGCHAIN_"))]:  # noqa: TID251 - theirs
+        del os.environ[name]  # noqa: TID251 - they are read by LangSmith, LangChain and LangGraph at any time
+    os.environ["LANGSMITH_TRACING"] = "false"  # noqa: TID251 - LangSmith takes this setting only so
 
 
 def _redact(

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from agents.budget import Limits, Models
 from agents.evidence import Bundle
 from agents.graph import Ports
 from agents.incident import State
@@ -20,7 +21,8 @@ from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_github import Access, GitHubForge
 from app.adapters.forge_local import LocalForge
 from app.adapters.forges import Forges
-from app.adapters.sandbox import Box, Limits
+from app.adapters.sandbox import Box
+from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
 from app.settings import Settings, read_policy
@@ -59,14 +61,14 @@ class StoreJournal:
         log.info("outcome", attempt=attempt_id, state=state.value, detail=detail)
 
 
-def build_ports(settings: Settings, db: Database) -> Ports:
+def build_ports(settings: Settings, db: Database, models: Models | None = None) -> Ports:
     """The adapters that the settings ask for."""
     as_root = os.geteuid() == 0
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
     github = Access(settings.github) if settings.github else None
     mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir, github)
-    limits = Limits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
+    limits = BoxLimits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,
@@ -74,7 +76,20 @@ def build_ports(settings: Settings, db: Database) -> Ports:
         sandbox=Box(settings.sandbox, limits),
         workspace=Trees(mirrors, settings.sandbox_dir, uid),
         policy=read_policy(settings.policy),
+        models=models,
     )
+
+
+def build_models(settings: Settings, closing: contextlib.AsyncExitStack) -> Models | None:
+    """The model, if one is configured; `closing` closes its connections."""
+    if settings.model is None:
+        return None
+    from app.adapters.llm import ChatModels  # noqa: PLC0415 - two seconds, which a service without a model saves
+
+    limits = Limits(calls=settings.model_calls, tokens=settings.model_tokens, seconds=settings.model_seconds)
+    models = ChatModels(settings.model, settings.model_url, settings.model_key, limits)
+    closing.push_async_callback(models.close)
+    return models
 
 
 async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:
@@ -82,6 +97,7 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
 
     `wrap` may replace ports before they are used; the crash tests end the process inside them.
     """
+    telemetry.keep_home()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
@@ -91,7 +107,8 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     await asyncio.to_thread(migrate, store_url(settings.data_dir))
     db = Database(store_url(settings.data_dir))
     saver = await jobs.open_saver(checkpoint_file(settings.data_dir))
-    healer = jobs.Healer(wrap(build_ports(settings, db)), saver)
+    closing = contextlib.AsyncExitStack()
+    healer = jobs.Healer(wrap(build_ports(settings, db, build_models(settings, closing))), saver)
 
     async def give_up(attempt_id: str, reason: str) -> None:
         await incidents.advance(db, attempt_id, State.FAILED, utc_now(), reason[:500])
@@ -100,6 +117,7 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     log.info("worker ready")
     await stop.wait()
     await asyncio.to_thread(jobs.stop)
+    await closing.aclose()
     await saver.conn.close()
     await db.close()
 

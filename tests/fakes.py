@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agents.changes import Commit, FileText, Repositories, Repository
+from agents.changes import MOST_MATCHES, Blamed, Commit, FileText, Match, Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import Bundle, Cluster, Kind, LogSource, LogText, Objects, Target
 from agents.graph import Journal
@@ -154,6 +154,43 @@ class FakeRepository:
         if "\0" in text:
             return FileText(status="denied", reason=f"{path} is not text")
         return FileText(status="ok", text=text)
+
+    async def blame(self, commit: str, path: str, first: int, last: int) -> tuple[Blamed, ...]:
+        found = await self.read(commit, path)
+        if found.status != "ok":
+            raise Denied(found.reason or path)
+        lines: list[str] = []
+        wrote: list[int] = []
+        for at in range(self.shas.index(commit) + 1):
+            text = self.history[at].files.get(path, "")
+            new = text.removesuffix("\n").split("\n") if text else []
+            same = difflib.SequenceMatcher(None, lines, new, autojunk=False).get_matching_blocks()
+            kept = {block.b + n: wrote[block.a + n] for block in same for n in range(block.size)}
+            lines, wrote = new, [kept.get(n, at) for n in range(len(new))]
+        return tuple(
+            Blamed(
+                line=n,
+                commit=self.shas[wrote[n - 1]],
+                author="Ana Ruiz",
+                subject=self.history[wrote[n - 1]].subject,
+                text=lines[n - 1],
+            )
+            for n in range(first, min(last, len(lines)) + 1)
+            if first >= 1
+        )
+
+    async def search(self, commit: str, text: str, path: str = "") -> tuple[Match, ...]:
+        if not text.strip() or "\n" in text or "\0" in text:
+            raise Denied("search for one line, or a part of one")
+        tree = {name: content for name, content in self._tree(commit).items() if "\0" not in content}
+        below = {name for name in tree if not path or name == path or name.startswith(f"{path.rstrip('/')}/")}
+        found = [
+            Match(path=name, line=number, text=line)
+            for name in sorted(below)
+            for number, line in enumerate(tree[name].split("\n"), 1)
+            if text in line
+        ]
+        return tuple(found[:MOST_MATCHES])
 
     def _tree(self, sha: str) -> Files:
         if sha not in self.shas:

@@ -4,15 +4,28 @@ Owns the `Repository` port, through which the core reads source and manifests an
 """
 
 from agents.changes.hunks import Hunk, Line, essence, hunks_of, renames_of
-from agents.changes.repository import MOST_COMMITS, Commit, FileText, Repositories, Repository, at_the_canary
+from agents.changes.repository import (
+    MOST_COMMITS,
+    MOST_MATCHES,
+    Blamed,
+    Commit,
+    FileText,
+    Match,
+    Repositories,
+    Repository,
+    at_the_canary,
+)
 from agents.changes.values import ValueChange, blame_value, manifest_changes
 
 __all__ = [
     "MOST_COMMITS",
+    "MOST_MATCHES",
+    "Blamed",
     "Commit",
     "FileText",
     "Hunk",
     "Line",
+    "Match",
     "Repositories",
     "Repository",
     "ValueChange",

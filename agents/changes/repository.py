@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.changes.hunks import Hunk, hunks_of, renames_of
 
 MOST_COMMITS = 500
+MOST_MATCHES = 500
 
 
 class Commit(BaseModel):
@@ -45,6 +46,28 @@ class FileText(BaseModel):
     text: str = ""
 
 
+class Blamed(BaseModel):
+    """A line of a file, and the commit that wrote it as it stands. `line` counts from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    line: int
+    commit: str
+    author: str
+    subject: str
+    text: str
+
+
+class Match(BaseModel):
+    """A line that holds what was searched for. `line` counts from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    line: int
+    text: str
+
+
 class Repository(Protocol):
     """A repository that is only read. Every commit argument is 40 hex digits, but for `resolve`."""
 
@@ -69,6 +92,17 @@ class Repository(Protocol):
 
     async def read(self, commit: str, path: str) -> FileText:
         """The text of one file."""
+        ...
+
+    async def blame(self, commit: str, path: str, first: int, last: int) -> tuple[Blamed, ...]:
+        """Lines `first` to `last` of a text file, as far as it has them; `Denied` where there is no such file."""
+        ...
+
+    async def search(self, commit: str, text: str, path: str = "") -> tuple[Match, ...]:
+        """The first `MOST_MATCHES` lines, by path and line, of text files below `path` that hold one line of `text`.
+
+        The text is taken literally. `Denied` where it is empty or has more than one line.
+        """
         ...
 
 

@@ -9,6 +9,6 @@ The text is hostile: every pattern is bounded or possessive, so that the time gr
 """
 
 from agents.redaction.names import names_secret
-from agents.redaction.redactor import Redactor
+from agents.redaction.redactor import PLACEHOLDER, Redactor
 
-__all__ = ["Redactor", "names_secret"]
+__all__ = ["PLACEHOLDER", "Redactor", "names_secret"]

@@ -99,6 +99,11 @@ class Redactor:
                 redacted[self.redact_text(key)] = self.redact_json(item, depth + 1)
         return redacted
 
+    def restore(self, text: str) -> str:
+        """The text with this redactor's placeholders turned back into what they stand for; for trusted code only."""
+        values = {placeholder: value for value, placeholder in self._placeholders.items()}
+        return PLACEHOLDER.sub(lambda match: values.get(match.group(), match.group()), text)
+
     def _json_value(self, name: str, item: Any, depth: int) -> Any:
         if isinstance(item, str):
             return self._secret("secret", item)

@@ -166,7 +166,7 @@ def advance(connection: Connection, attempt: str, to: State, now: datetime, deta
 
 @writes
 def record(connection: Connection, /, attempt: str, **documents: dict[str, Any]) -> None:
-    """Keep what stages found out: `diagnosis`, `patch`, `verification`, `outcome`."""
+    """Keep what stages found out: `diagnosis`, `patch`, `verification`, `outcome`, `cost`."""
     connection.execute(update(attempts).where(attempts.c.id == attempt).values(**documents))
 
 

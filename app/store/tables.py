@@ -131,6 +131,7 @@ attempts = Table(
     Column("patch", JSON),
     Column("verification", JSON),
     Column("outcome", JSON),
+    Column("cost", JSON, comment="what it has used of a model"),
     Index(None, "incident", "number", unique=True),
     Index(None, "state"),
 )

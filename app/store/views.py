@@ -11,7 +11,7 @@ from agents.incident import State
 from app.store.database import reads
 from app.store.tables import Moment, attempts, incidents, timeline
 
-DOCUMENTS = ("diagnosis", "patch", "verification", "outcome")
+DOCUMENTS = ("diagnosis", "patch", "verification", "outcome", "cost")
 IDENTITY = ("cluster", "namespace", "rollout", "uid", "revision", "canary_hash", "stable_hash")
 
 

@@ -62,8 +62,9 @@ async def run_git(
     origin: Origin | None = None,
     stdin: bytes | None = None,
     seconds: float = SECONDS,
+    codes: frozenset[int] = frozenset({0}),
 ) -> bytes:
-    """The standard output of a git command, which reaches nothing but `origin`.
+    """The standard output of a git command, which reaches nothing but `origin`. `codes` are exit codes that answer.
 
     `Denied` with git's words when it refuses, `Transient` on a time-out or where a remote may answer later.
     """
@@ -88,7 +89,7 @@ async def run_git(
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0:
+    if process.returncode not in codes:
         raise _refusal(argv[0], err.decode("utf-8", "replace").strip(), origin)
     return out
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from agents.changes import Commit, FileText
+from agents.changes import MOST_MATCHES, Blamed, Commit, FileText, Match
 from agents.errors import Denied, Invalid
 from app.adapters.checkout.git import full_sha, run_git
 
@@ -99,5 +99,54 @@ class GitRepository:
             return FileText(status="denied", reason=f"{path} is not text")
         return FileText(status="ok", text=text)
 
+    async def blame(self, commit: str, path: str, first: int, last: int) -> tuple[Blamed, ...]:
+        found = await self.read(commit, path)
+        if found.status != "ok":
+            raise Denied(found.reason or f"{path} cannot be read")
+        last = min(last, len(found.text.removesuffix("\n").split("\n")) if found.text else 0)
+        if not 1 <= first <= last:
+            return ()
+        span = f"{first},{last}"
+        out = await self._git("blame", "--no-textconv", "--line-porcelain", "-L", span, full_sha(commit), "--", path)
+        return tuple(_blamed(entry) for entry in _entries(out.decode("utf-8", "replace")))
+
+    async def search(self, commit: str, text: str, path: str = "") -> tuple[Match, ...]:
+        if not text.strip() or "\n" in text or "\0" in text:
+            raise Denied("search for one line, or a part of one")
+        what = ("-I", "-F", "-z", "--no-textconv", "--full-name", "-e", text, full_sha(commit), "--")
+        listed = await self._grep("--files-with-matches", *what, f":(literal,top){path}")
+        found: list[Match] = []
+        for named in listed.decode("utf-8", "replace").split("\0")[:MOST_MATCHES]:
+            file = named.partition(":")[2]
+            if file and len(found) < MOST_MATCHES:
+                lines = await self._grep("-n", f"--max-count={MOST_MATCHES}", *what, f":(literal,top){file}")
+                found += _matches(file, lines.decode("utf-8", "replace"))
+        return tuple(found[:MOST_MATCHES])
+
+    async def _grep(self, *argv: str) -> bytes:
+        """The exit code 1 says that nothing was found."""
+        return await run_git(self._git_dir, "grep", *argv, codes=frozenset({0, 1}))
+
     async def _git(self, *argv: str) -> bytes:
         return await run_git(self._git_dir, *argv)
+
+
+def _entries(porcelain: str) -> list[list[str]]:
+    """The lines about each blamed line; the last of them is its text, after a tab."""
+    entries: list[list[str]] = [[]]
+    for line in porcelain.split("\n")[:-1]:
+        entries[-1].append(line)
+        if line.startswith("\t"):
+            entries.append([])
+    return entries[:-1]
+
+
+def _blamed(entry: list[str]) -> Blamed:
+    sha, _, line = entry[0].split(" ")[:3]
+    about = dict(field.partition(" ")[::2] for field in entry[1:-1])
+    return Blamed(line=int(line), commit=sha, author=about["author"], subject=about["summary"], text=entry[-1][1:])
+
+
+def _matches(file: str, out: str) -> list[Match]:
+    fields = [line.split("\0", 2) for line in out.split("\n") if line]
+    return [Match(path=file, line=int(field[1]), text=field[2]) for field in fields if len(field) == 3]

@@ -81,6 +81,7 @@ def _create_attempts() -> None:
         sa.Column("patch", sa.JSON()),
         sa.Column("verification", sa.JSON()),
         sa.Column("outcome", sa.JSON()),
+        sa.Column("cost", sa.JSON(), comment="what it has used of a model"),
         sa.PrimaryKeyConstraint("id", name="pk_attempts"),
         sa.ForeignKeyConstraint(["incident"], ["incidents.key"], name="fk_attempts_incident_incidents"),
     )
