@@ -1,10 +1,14 @@
 """Half a configuration of the model is refused at the start, by name, and no value is shown."""
 
+import contextlib
+
 import pytest
 from pydantic import SecretStr
 
+from agents.budget import Limits
 from agents.errors import Invalid
 from app.settings import Settings, read_settings
+from app.worker import build_models
 
 KEY = "sk-test-0123456789abcdefghijkl"
 
@@ -57,3 +61,13 @@ def test_half_a_configuration_is_refused(
         settings(monkeypatch, **variables)
     assert names in str(refusal.value)
     assert KEY not in str(refusal.value)
+
+
+async def test_the_worker_builds_the_model_that_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with contextlib.AsyncExitStack() as closing:
+        assert build_models(settings(monkeypatch), closing) is None
+        variables = {"MODEL": "qwen", "MODEL_URL": "http://vllm:8000/v1", "MODEL_CALLS": "7", "MODEL_SECONDS": "9"}
+        models = build_models(settings(monkeypatch, **variables), closing)
+        assert models is not None
+        assert models.name == "qwen"
+        assert models.limits == Limits(calls=7, tokens=400_000, seconds=9)
