@@ -5,7 +5,8 @@ writes into an error may hold a key, and is told to nobody.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 from langchain_core.exceptions import (
@@ -64,7 +65,7 @@ async def converse(
     try:
         async with asyncio.timeout(meter.limits.seconds) as clock:
             for _ in range(CHANCES):
-                state = await agent.ainvoke({"messages": messages}, config)
+                state = await _apart(agent.ainvoke({"messages": messages}, config))
                 answer: Answer | None = state.get("structured_response")
                 if answer is not None:
                     found = await check(answer)
@@ -79,8 +80,17 @@ async def converse(
     except TimeoutError as error:
         if not clock.expired():
             raise
-        raise BudgetExhausted(f"it was not done after {meter.limits.seconds:.0f} s") from error
+        raise BudgetExhausted(f"it was not done after {meter.limits.seconds:g} s") from error
     raise ModelMisbehaved("it gave no answer" if complaint in {NO_ANSWER, LAST_CALL} else complaint)
+
+
+def _apart(run: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Run an agent outside of the pipeline's own run, which it would otherwise be a part of.
+
+    So nothing of it is checkpointed or inherits anything: evidence is not copied into checkpoints, and a conversation
+    that was cut off begins again.
+    """
+    return asyncio.create_task(run, context=Context())
 
 
 def _without_silence(messages: list[AnyMessage]) -> list[AnyMessage]:

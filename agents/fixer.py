@@ -101,7 +101,6 @@ async def _ask(
         system_prompt=prompt.system,
         middleware=middleware,
         response_format=ToolStrategy(Fix | NoFix),
-        checkpointer=False,  # the workbench is not in a checkpoint; an interrupted draft begins again
     )
 
     async def find_fault(answer: Fix | NoFix) -> str | None:

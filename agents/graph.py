@@ -86,16 +86,17 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     bundle = await ports.journal.bundle(state["attempt"])
     seen = await survey(bundle, ports.repositories, ports.forge, ports.policy)
     rules = diagnosis = diagnose(seen.findings)
-    cost = None
+    cost, drafts = None, 0
     if ports.models is not None and seen.findings.circumstance == "failed":
         from agents.investigator import investigate  # noqa: PLC0415 - see the module's docstring
 
         found = await investigate(seen, rules, ports.models)
         diagnosis, cost = found.diagnosis, found.cost.model_dump(mode="json")
+        drafts = 0 if found.is_usable else MOST_DRAFTS
     case = await open_case(seen, diagnosis, rules)
     await ports.journal.record(state["attempt"], {"diagnosis": _shown(case), **({"cost": cost} if cost else {})})
     document = case.model_dump(mode="json")
-    return {"case": document, "drafts": 0, "tried": 0, "cost": cost, "patch": None, "verification": None}
+    return {"case": document, "drafts": drafts, "tried": 0, "cost": cost, "patch": None, "verification": None}
 
 
 async def fixing(state: State, runtime: Runtime[Ports]) -> State:

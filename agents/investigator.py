@@ -22,7 +22,7 @@ from agents.budget import Cost, Meter, Models
 from agents.case import Survey
 from agents.conversation import MOST_TOOL_CALLS, converse
 from agents.diagnosis import Category, Claim, Confidence, Diagnosis, Location, RepositoryName
-from agents.errors import SelfhealError
+from agents.errors import Denied, SelfhealError, Transient
 from agents.evidence import Citation, holds
 from agents.frames import functions
 from agents.tools import Place, Sources, open_place, reading_tools, sources_of, told
@@ -68,6 +68,8 @@ class Investigation(BaseModel):
 
     diagnosis: Diagnosis
     cost: Cost
+    is_usable: bool = True
+    """Whether the model can be asked again: its server answers."""
 
 
 async def investigate(seen: Survey, rules: Diagnosis, models: Models) -> Investigation:
@@ -90,14 +92,14 @@ async def investigate(seen: Survey, rules: Diagnosis, models: Models) -> Investi
         system_prompt=prompt.system,
         middleware=middleware,
         response_format=ToolStrategy(Conclusion),
-        checkpointer=False,  # evidence is not copied into checkpoints; an interrupted investigation begins again
     )
     try:
         task = sources.redactor.redact_text(prompt.task)
         conclusion = await converse(agent, task, meter, inspector.find_fault)
     except SelfhealError as error:
         note = f"the model {models.name} was of no help in diagnosing: {error}; the rules made this diagnosis"
-        return Investigation(diagnosis=_noted(rules, note), cost=meter.cost)
+        usable = not isinstance(error, Transient | Denied)
+        return Investigation(diagnosis=_noted(rules, note), cost=meter.cost, is_usable=usable)
     return Investigation(diagnosis=_judged(seen, rules, conclusion, inspector, models.name), cost=meter.cost)
 
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agents.changes import Commit, Hunk, hunks_of
-from agents.frames import Function, functions
+from agents.frames import Function
 from agents.reach import Reached
-from agents.suspects import MOST_SUSPECTS, OUTER, TEST_PATH, Suspect, in_function, present_line
+from agents.suspects import MOST_SUSPECTS, OUTER, TEST_PATH, Sources, Suspect, holds
 
 REACHED, COSTLY = 4.0, 1.75
 WORK = re.compile(
@@ -23,26 +23,27 @@ WORK = re.compile(
 def rank_slow(commits: Sequence[Commit], reached: Sequence[Reached], texts: Mapping[str, str]) -> tuple[Suspect, ...]:
     """Suspects for a slow route, likeliest first. `texts`: Python files at the canary's commit."""
     depths = {(one.file, one.function): one.depth for one in reached}
+    sources = Sources(texts)
     suspects: list[tuple[float, int, Suspect]] = []
     for age, commit in enumerate(commits):
         if len(commit.parents) > 1:
             continue  # a merge repeats the commits it brought, which are in the range themselves
         for hunk in hunks_of(commit.diff):
-            if hunk.file not in texts or hunk.is_formatting or TEST_PATH.search(hunk.file):
+            if hunk.file not in sources or hunk.is_formatting or TEST_PATH.search(hunk.file):
                 continue
-            suspect = _suspect(hunk, commit, depths, texts[hunk.file])
+            suspect = _suspect(hunk, commit, depths, sources)
             if suspect is not None:
                 suspects.append((-suspect.score, age, suspect))
     suspects.sort(key=lambda entry: entry[:2])
     return tuple(suspect for *_, suspect in suspects[:MOST_SUSPECTS])
 
 
-def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], text: str) -> Suspect | None:
-    lines = text.split("\n")
+def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], sources: Sources) -> Suspect | None:
+    lines = sources.touched(hunk.file, hunk)
     touched = [
         (depths[hunk.file, function.name], function)
-        for function in functions(text)
-        if (hunk.file, function.name) in depths and in_function(hunk, function, lines)
+        for function in sources.functions(hunk.file)
+        if (hunk.file, function.name) in depths and holds(function, lines)
     ]
     if not touched:
         return None
@@ -51,7 +52,7 @@ def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], 
     score = REACHED * (COSTLY if WORK.search(words) else 1.0) * OUTER**depth
     return Suspect(
         file=hunk.file,
-        line=_line(hunk, function, text),
+        line=_line(function, lines),
         function=function.name,
         commit=commit.sha,
         score=round(score, 2),
@@ -59,6 +60,6 @@ def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], 
     )
 
 
-def _line(hunk: Hunk, function: Function, text: str) -> int:
-    line = present_line(hunk, text.split("\n")) or hunk.new_start
-    return line if function.first_line <= line <= function.last_line else function.first_line
+def _line(function: Function, lines: Sequence[int]) -> int:
+    """The first line of the change in the function."""
+    return next((line for line in lines if function.first_line <= line <= function.last_line), function.first_line)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from agents.case import Case, open_case, survey
+from agents.diagnosis import diagnose
 from agents.errors import Transient
 from agents.evidence import Bundle
 from agents.graph import Ports
@@ -21,6 +23,13 @@ STORY = "# Shop\n\nEvery item has a price.\n"
 
 def is_fixed(files: Files) -> bool:
     return "found = DEFAULT" in files["shop/prices.py"]
+
+
+async def opened(house: "House") -> Case:
+    """The house's case as the rules alone see it."""
+    seen = await survey(house.bundle, house.repositories, house.forge, house.policy)
+    rules = diagnose(seen.findings)
+    return await open_case(seen, rules, rules)
 
 
 class House:

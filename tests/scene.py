@@ -76,6 +76,12 @@ def history(
     *, settings: str = SETTINGS, extra: Mapping[str, str] | None = None, latent: bool = False
 ) -> FakeRepository:
     """Stable is the third commit, the culprit the fourth, the canary the last; `latent`: the fault was always there."""
+    commits = [FakeCommit(subject, files) for subject, files in trees(settings, extra or {}, latent=latent)]
+    return FakeRepository(*commits)
+
+
+def trees(settings: str, extra: Mapping[str, str], *, latent: bool) -> list[tuple[str, dict[str, str]]]:
+    """The commits' subjects, and the whole tree after each."""
     tree: dict[str, str] = {
         ".selfheal.yml": settings,
         "shop/pricing.py": LENIENT,
@@ -83,7 +89,7 @@ def history(
         "tests/test_pricing.py": TESTS,
         ".github/workflows/ci.yml": "on: push\n",
         "deploy.sh": "#!/bin/sh\nmake\n",
-        **(extra or {}),
+        **extra,
     }
     steps: list[tuple[str, dict[str, str]]] = [
         ("Price baskets", {}),
@@ -98,11 +104,11 @@ def history(
         steps = [
             (subject, {name: text for name, text in files.items() if name == "README.md"}) for subject, files in steps
         ]
-    commits = []
+    found = []
     for subject, files in steps:
         tree = tree | files
-        commits.append(FakeCommit(subject, tree))
-    return FakeRepository(*commits)
+        found.append((subject, tree))
+    return found
 
 
 def run_shop(files: Files, env: Mapping[str, str], requests: tuple[Request, ...]) -> Served:
@@ -153,13 +159,13 @@ def log_lines(*more: str) -> str:
     )
 
 
-def replica_set(pod_hash: str, commit: str, image: str) -> dict[str, Any]:
+def replica_set(pod_hash: str, url: str, commit: str, image: str) -> dict[str, Any]:
     return {
         "kind": "ReplicaSet",
         "metadata": {
             "name": f"shop-{pod_hash}",
             "labels": {"rollouts-pod-template-hash": pod_hash},
-            "annotations": {"selfheal.io/source-repo": URL, "selfheal.io/source-revision": commit},
+            "annotations": {"selfheal.io/source-repo": url, "selfheal.io/source-revision": commit},
         },
         "spec": {"template": {"spec": {"containers": [{"name": "shop", "image": image}]}}},
     }
@@ -179,7 +185,8 @@ class Scene:
 
     repository: FakeRepository = field(default_factory=history)
     log: str = field(default_factory=log_lines)
-    rule: RepositoryRule = field(default_factory=lambda: RepositoryRule(match=URL))
+    rule: RepositoryRule = field(default_factory=lambda: RepositoryRule(match="*"))
+    url: str = URL
 
     def __post_init__(self) -> None:
         self.forge = FakeForge({URL: {"main": self.repository.shas[-1]}})
@@ -252,8 +259,12 @@ class Scene:
             return Answer(id=name, kind=kind, side=side, status=more.pop("status", "ok"), content=content, **more)
 
         answers = [
-            answer(f"objects/replicaset/shop-{stable}", "object", replica_set(stable, self.stable, "shop:2.3.0")),
-            answer(f"objects/replicaset/shop-{canary}", "object", replica_set(canary, self.canary, "shop:2.4.0")),
+            answer(
+                f"objects/replicaset/shop-{stable}", "object", replica_set(stable, self.url, self.stable, "shop:2.3.0")
+            ),
+            answer(
+                f"objects/replicaset/shop-{canary}", "object", replica_set(canary, self.url, self.canary, "shop:2.4.0")
+            ),
             answer("objects/pod/shop-7c9d8f6b5-k8m2z", "object", pod("shop-7c9d8f6b5-k8m2z", stable, 0), "stable"),
             answer("objects/pod/shop-5f8b9d7c4-x2v7q", "object", pod("shop-5f8b9d7c4-x2v7q", canary, 3), "canary"),
             answer("events", "events", [{"reason": "Unhealthy", "message": "Readiness probe failed"}]),

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import openai
-from langchain_core.exceptions import ModelError, ModelInvalidRequestError
+from langchain_core.exceptions import ContextOverflowError, ModelError, ModelInvalidRequestError
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
@@ -72,6 +72,10 @@ class _Chat(ChatOpenAI):
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
         try:
             result = await super()._agenerate(*args, **kwargs)
+        except openai.BadRequestError as error:
+            if error.code == "context_length_exceeded" or "context length" in str(error):
+                raise ContextOverflowError("the conversation is too long") from error
+            raise
         except ModelError:
             raise
         except openai.UnprocessableEntityError as error:

@@ -167,6 +167,11 @@ def advance(connection: Connection, attempt: str, to: State, now: datetime, deta
 @writes
 def record(connection: Connection, /, attempt: str, **documents: dict[str, Any]) -> None:
     """Keep what stages found out: `diagnosis`, `patch`, `verification`, `outcome`, `cost`."""
+    if "cost" in documents:
+        before = connection.execute(select(attempts.c.cost).where(attempts.c.id == attempt)).scalar() or {}
+        used = {direction: f"{direction}_tokens" for direction in ("input", "output")}
+        more = {one: documents["cost"].get(key, 0) - before.get(key, 0) for one, key in used.items()}
+        counters.add(connection, counters.MODEL_TOKENS, {one: amount for one, amount in more.items() if amount > 0})
     connection.execute(update(attempts).where(attempts.c.id == attempt).values(**documents))
 
 

@@ -9,7 +9,7 @@ from agents.evidence import Answer, seal
 from agents.incident import Incident, State
 from app.main import create_app
 from app.settings import Settings
-from app.store import bundles, counters, incidents
+from app.store import bundles, incidents
 from app.store.database import Database, migrate
 from tests.fakes import START
 
@@ -51,8 +51,8 @@ async def test_the_figures_are_those_of_the_store(tmp_path: Path) -> None:
     await bundles.save(db, attempt, seal(INCIDENT, 1, [gap], START))
     await incidents.advance(db, attempt, State.DIAGNOSING, START + timedelta(seconds=5))
     await incidents.advance(db, attempt, State.DIAGNOSING, START + timedelta(seconds=9))
-    await db.write(lambda connection: counters.add(connection, counters.MODEL_TOKENS, {"input": 1200}))
-    await db.write(lambda connection: counters.add(connection, counters.MODEL_TOKENS, {"input": 300, "output": 40}))
+    for read, written in ((1200, 0), (1500, 40), (1500, 40)):
+        await incidents.record(db, attempt, cost={"input_tokens": read, "output_tokens": written})
     await db.close()
 
     answer = await scrape(tmp_path, "read-token")
@@ -66,6 +66,7 @@ async def test_the_figures_are_those_of_the_store(tmp_path: Path) -> None:
     assert found["selfheal_stage_seconds_count/capturing"] == 1
     assert found["selfheal_capture_gaps_total/denied"] == 1
     assert found["selfheal_model_tokens_total/input"] == 1500
+    assert found["selfheal_model_tokens_total/output"] == 40
     assert found["selfheal_queue_depth"] == 0
 
 

@@ -70,3 +70,13 @@ async def show(db: Database, key: str, number: int | None = None) -> dict[str, A
     shown = await views.show_incident(db, key, number)
     assert shown is not None
     return shown
+
+
+async def test_what_an_attempt_has_used_of_a_model_is_shown(db: Database) -> None:
+    (key,) = await open_incidents(db, 1)
+    cost = {"model": "m", "calls": 3, "input_tokens": 900, "output_tokens": 60}
+    await incidents.record(db, f"{key}-1", cost=cost)
+    shown = await views.show_incident(db, key)
+    assert shown is not None
+    assert shown["cost"] == cost
+    assert shown["attempts"][0]["cost"] == cost
