@@ -26,6 +26,7 @@ UNREACHABLE = frozenset(
     {"ConnectionRefusedError", "ConnectionResetError", "TimeoutError", "gaierror", "ConnectionError"}
 )
 QUOTED_TRACE_LINES = 60
+BLAMED_IN_VAIN = "no change of what the model blames removes the failure"
 
 
 class Location(BaseModel):
@@ -95,6 +96,8 @@ def settle(diagnosis: Diagnosis, proven: str) -> Diagnosis:
             "location": Location(file=suspect.file, line=suspect.line, function=suspect.function),
             "culprit_commit": proven,
             "confidence": "high",
+            "by": "rules",
+            "notes": (*diagnosis.notes, *((BLAMED_IN_VAIN,) if diagnosis.by == "model" else ())),
         }
     )
 

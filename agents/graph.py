@@ -18,7 +18,7 @@ from langgraph.runtime import Runtime
 from agents.budget import Cost, Models
 from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
-from agents.diagnosis import diagnose, public
+from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
 from agents.draft import MOST_DRAFTS, Draft, Guard
 from agents.errors import Denied
 from agents.evidence import Bundle
@@ -194,7 +194,7 @@ async def _guard(ground: Ground, ports: Ports) -> Guard:
 async def _candidate(state: State, case: Case, ports: Ports) -> tuple[Case, Patch | None, int]:
     """The rules' next candidate, first for the diagnosis that stands, then for their own; and how many were tried."""
     patch, tried = await _propose(case, ports, state["tried"]), state["tried"]
-    other = fall_back(case, "no change of what the model blames removes the failure") if patch is None else None
+    other = fall_back(case, BLAMED_IN_VAIN) if patch is None else None
     if other is not None:
         found = await _propose(other, ports, 0)
         case, patch, tried = (other, found, 0) if found is not None else (case, None, tried)
