@@ -162,7 +162,7 @@ class FakeRepository:
         lines: list[str] = []
         wrote: list[int] = []
         for at in range(self.shas.index(commit) + 1):
-            text = self._history[at].files.get(path, "")
+            text = self.history[at].files.get(path, "")
             new = text.removesuffix("\n").split("\n") if text else []
             same = difflib.SequenceMatcher(None, lines, new, autojunk=False).get_matching_blocks()
             kept = {block.b + n: wrote[block.a + n] for block in same for n in range(block.size)}
@@ -172,7 +172,7 @@ class FakeRepository:
                 line=n,
                 commit=self.shas[wrote[n - 1]],
                 author="Ana Ruiz",
-                subject=self._history[wrote[n - 1]].subject,
+                subject=self.history[wrote[n - 1]].subject,
                 text=lines[n - 1],
             )
             for n in range(first, min(last, len(lines)) + 1)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from agents.case import Case, open_case, survey
+from agents.diagnosis import diagnose
 from agents.errors import Transient
 from agents.evidence import Bundle
 from agents.graph import Ports
@@ -71,6 +73,12 @@ class House:
             workspace=self.workspace,
             policy=self.policy,
         )
+
+    async def case(self) -> Case:
+        """The case as the rules see it."""
+        seen = await survey(self.bundle, self.repositories, self.forge, self.policy)
+        rules = diagnose(seen.findings)
+        return await open_case(seen, rules, rules)
 
     def left(self) -> list[str]:
         """Everything that left the service."""

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agents.case import Case, open_case, patched_environment
+from agents.case import Case, patched_environment
 from agents.errors import Denied
 from agents.evidence import ManifestSource
 from agents.patch import FileChange, Patch
@@ -13,7 +13,7 @@ from tests.shop import GITOPS_URL, SOURCE_URL
 
 
 async def opened(house: House) -> Case:
-    return await open_case(house.bundle, house.repositories, house.forge, house.policy)
+    return await house.case()
 
 
 async def test_a_case_has_all_that_the_later_stages_need() -> None:

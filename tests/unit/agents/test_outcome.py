@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.case import Case, open_case
+from agents.case import Case
 from agents.errors import Denied
 from agents.fix import Ground, propose
 from agents.incident import State
@@ -60,7 +60,7 @@ class Ended:
 @pytest.fixture
 async def ended() -> Ended:
     house = House()
-    case = await open_case(house.bundle, house.repositories, house.forge, house.policy)
+    case = await house.case()
     assert case.ground is not None
     patch = await propose(case.diagnosis, case.ground, house.repository, 0)
     assert patch is not None
@@ -150,7 +150,7 @@ async def test_a_branch_that_is_not_ours_ends_in_a_report_and_stays(ended: Ended
 
 async def test_carrying_a_change_is_all_or_nothing() -> None:
     house = House()
-    case = await open_case(house.bundle, house.repositories, house.forge, house.policy)
+    case = await house.case()
     assert case.ground is not None
     whole = await propose(case.diagnosis, case.ground, house.repository, 1)
     assert whole is not None
@@ -191,7 +191,7 @@ async def test_a_real_repository_and_the_local_forge_take_what_the_core_publishe
     house, site = House(), LocalSite(tmp_path)
     shas = [site.scratch.commit(commit.subject, commit.files) for commit in house.repository.history]
     repositories = Mirrors(tmp_path / "mirrors", site.folder)
-    case = await open_case(house.bundle, house.repositories, house.forge, house.policy)
+    case = await house.case()
     ground = Ground(url=site.url, stable=shas[0], canary=shas[-1])
     case = case.model_copy(
         update={"ground": ground, "diagnosis": case.diagnosis.model_copy(update={"culprit_commit": shas[2]})}
