@@ -81,6 +81,12 @@ class House:
             policy=self.policy,
         )
 
+    async def case(self) -> Case:
+        """The case as the rules see it."""
+        seen = await survey(self.bundle, self.repositories, self.forge, self.policy)
+        rules = diagnose(seen.findings)
+        return await open_case(seen, rules, rules)
+
     def left(self) -> list[str]:
         """Everything that left the service."""
         branches = [name for name in self.forge.branches[SOURCE_URL] if name != "main"]
