@@ -181,6 +181,9 @@ def demo(
         raise typer.Exit(run(tuple(scenario or ()), as_json=as_json, serve=serve))
     except Invalid as error:
         _refuse(str(error))
+    except SelfhealError as error:
+        typer.echo(f"selfheal: {error}", err=True)
+        raise typer.Exit(OUR_FAILURE) from error
 
 
 def _call(ask: Callable[["Client"], dict[str, Any]], url: str, token: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from app.demo.objects import Stage
-from app.demo.service import has_sandbox
+from app.demo.service import why_no_sandbox
 from app.demo.staging import CLUSTER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +49,7 @@ def environment(workdir: Path, port: int) -> dict[str, str]:
         "SELFHEAL_BUNDLES": str(workdir / "bundles"),
         "SELFHEAL_FORGE_DIR": str(workdir / "forge"),
         "SELFHEAL_POLICY": str(policy),
-        "SELFHEAL_SANDBOX": "bubblewrap" if has_sandbox() else "process",
+        "SELFHEAL_SANDBOX": "bubblewrap" if why_no_sandbox() is None else "process",
         "SELFHEAL_LOG_LEVEL": "warning",
     }
 

@@ -7,20 +7,20 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import httpx
 
+from benchmarks import Result
 from benchmarks.stage import ROOT, environment, free_port, process, wait_for
 
 ROUNDS = 5
-BASELINES = {"ready_s": 3, "help_s": 0.5}
-"""The targets."""
+TARGETS = {"ready_s": 3, "help_s": 0.5}
 
 
-def figures() -> dict[str, Any]:
+def measure() -> Result:
     """Seconds."""
-    return {"ready_s": round(median(_ready() for _ in range(ROUNDS)), 2), "help_s": round(median(_helps()), 2)}
+    ready = median(_ready() for _ in range(ROUNDS))
+    return Result({"ready_s": round(ready, 2), "help_s": round(median(_helps()), 2)}, TARGETS)
 
 
 def _ready() -> float:

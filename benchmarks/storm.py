@@ -19,6 +19,7 @@ from app.clock import utc_now
 from app.demo import exception, objects
 from app.demo.objects import Stage
 from app.demo.staging import CLUSTER, stage_scenario
+from benchmarks import Result
 from benchmarks.stage import copy_evidence, environment, free_port, process, renamed, wait_for
 
 TRIGGERS = ("on-analysis-run-failed", "on-rollout-aborted", "on-canary-degraded")
@@ -27,10 +28,12 @@ START_SECONDS, HEAL_SECONDS = 30.0, 300.0
 DONE = {"proposed", "reported", "failed"}
 
 
-def figures() -> dict[str, Any]:
+def measure() -> Result:
     """1,000 notifications of 50 canaries."""
     with tempfile.TemporaryDirectory(prefix="selfheal-storm-") as folder:
-        return run(Path(folder), canaries=50, notifications=1000)
+        figures = run(Path(folder), canaries=50, notifications=1000)
+    wrong = figures["proposed"] != 50 or figures["pull_requests"] != 50 or figures["incidents_after"] != 50
+    return Result(figures, {}, ("not every canary ended in its one pull request",) if wrong else ())
 
 
 def run(workdir: Path, canaries: int, notifications: int, seed: int = 7) -> dict[str, Any]:

@@ -23,9 +23,9 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-def ports(tmp_path: Path, db: Database, **values: object) -> Ports:
+async def ports(tmp_path: Path, db: Database, **values: object) -> Ports:
     settings = {"insecure_dev": True, "data_dir": tmp_path / "data", "forge_dir": tmp_path / "forge", **values}
-    return build_ports(Settings.model_validate(settings), db)
+    return await build_ports(Settings.model_validate(settings), db)
 
 
 async def test_file_urls_go_to_the_local_forge_and_https_urls_to_github(
@@ -33,7 +33,7 @@ async def test_file_urls_go_to_the_local_forge_and_https_urls_to_github(
 ) -> None:
     local = Scratch(tmp_path / "forge" / "acme" / "shop.git")
     local.commit("first", {"a.py": "a\n"})
-    built = ports(tmp_path, db, github_url=github.api, github_token="ghp_writer")
+    built = await ports(tmp_path, db, github_url=github.api, github_token="ghp_writer")
     for url in (local.url, github.url("acme/shop")):
         assert await built.forge.default_branch(url) == "main"
         head = await built.forge.head(url, "main")
@@ -45,7 +45,7 @@ async def test_file_urls_go_to_the_local_forge_and_https_urls_to_github(
 
 
 async def test_without_a_github_an_https_repository_says_what_to_set(tmp_path: Path, db: Database) -> None:
-    built = ports(tmp_path, db)
+    built = await ports(tmp_path, db)
     with pytest.raises(Denied, match=r"no GitHub is configured.*SELFHEAL_GITHUB_TOKEN"):
         await built.forge.default_branch("https://github.com/acme/shop")
     with pytest.raises(Denied, match=r"no GitHub is configured.*SELFHEAL_GITHUB_TOKEN"):
@@ -53,7 +53,7 @@ async def test_without_a_github_an_https_repository_says_what_to_set(tmp_path: P
 
 
 async def test_another_host_is_on_neither(github: GitHubServer, tmp_path: Path, db: Database) -> None:
-    built = ports(tmp_path, db, github_url=github.api, github_token="ghp_writer")
+    built = await ports(tmp_path, db, github_url=github.api, github_token="ghp_writer")
     for url in ("https://github.com/acme/shop", "ssh://git@github.com/acme/shop", "file:///etc"):
         with pytest.raises(Denied):
             await built.forge.default_branch(url)

@@ -1,6 +1,7 @@
 """Running git: an environment built from nothing, no hooks, no helpers, no protocol but what is asked for."""
 
 import asyncio
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ GUARDS = (
     "maintenance.auto=false",
     "uploadpack.packObjectsHook=",
     "core.quotePath=false",
+    "log.showSignature=false",
+    "i18n.logOutputEncoding=UTF-8",
 )
 REMOTE_GUARDS = (
     "http.followRedirects=false",
@@ -63,11 +66,15 @@ async def run_git(
     stdin: bytes | None = None,
     seconds: float = SECONDS,
     codes: frozenset[int] = frozenset({0}),
+    most_bytes: int | None = None,
 ) -> bytes:
     """The standard output of a git command, which reaches nothing but `origin`. `codes` are exit codes that answer.
 
-    `Denied` with git's words when it refuses, `Transient` on a time-out or where a remote may answer later.
+    `Denied` with git's words when it refuses, `Transient` on a time-out or where a remote may answer later. `Denied`
+    too where the output is longer than `most_bytes`: it is never held in memory.
     """
+    if any("\0" in word for word in argv):
+        raise Denied(f"git {argv[0]}: a name with a NUL in it is none")
     guards = [*GUARDS]
     if origin is not None:
         guards += [f"protocol.{urlsplit(origin.address).scheme}.allow=always", *REMOTE_GUARDS]
@@ -77,21 +84,53 @@ async def run_git(
         *command,
         env=_environment(git_dir) | _sign_in(origin),
         cwd="/",
-        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(stdin), seconds)
+        out, err = await asyncio.wait_for(_talk(process, stdin or b"", most_bytes), seconds)
     except TimeoutError as error:
         raise Transient(f"git {argv[0]} took more than {seconds:.0f} s") from error
+    except OverflowError as error:
+        raise Denied(f"git {argv[0]}: the answer is larger than {most_bytes} bytes") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode not in codes:
-        raise _refusal(argv[0], err.decode("utf-8", "replace").strip(), origin)
+        raise _refusal(argv[0], " ".join(err.decode("utf-8", "replace").split()), origin)
     return out
+
+
+async def _talk(process: asyncio.subprocess.Process, stdin: bytes, most_bytes: int | None) -> tuple[bytes, bytes]:
+    """Standard output and error, read while the input is written; `OverflowError` where the output is too long."""
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise TypeError("the process was started without pipes")
+    out, err, _ = await asyncio.gather(
+        _read(process.stdout, most_bytes), process.stderr.read(), _write(process.stdin, stdin)
+    )
+    await process.wait()
+    return out, err
+
+
+async def _read(stream: asyncio.StreamReader, most_bytes: int | None) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := await stream.read(1 << 18):
+        parts.append(part)
+        size += len(part)
+        if most_bytes is not None and size > most_bytes:
+            raise OverflowError(size)
+    return b"".join(parts)
+
+
+async def _write(stream: asyncio.StreamWriter, text: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # git has said what it wanted before it read all
+        stream.write(text)
+        await stream.drain()
+        stream.close()
+        await stream.wait_closed()
 
 
 def full_sha(revision: str) -> str:
