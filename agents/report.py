@@ -120,7 +120,11 @@ def _headline(story: Story) -> tuple[str, tuple[str, ...]]:
     if verification.verdict != "verified":
         reason = verification.unchecked[0] if verification.unchecked else "nothing was run"
         return f"Not verified: {prose(reason)}", (reason,)
-    runs = {"replay": "the request of the canary, sent again", "start": "the start of the program, tried again"}
+    runs = {
+        "replay": "the request of the canary, sent again",
+        "start": "the start of the program, tried again",
+        "latency": "the slow request, timed against the stable version",
+    }
     return f"**Red before, green after:** {runs.get(verification.kind, verification.kind)}.", ()
 
 

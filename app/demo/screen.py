@@ -24,6 +24,7 @@ MEANING = {
 }
 REPRODUCTIONS = {
     "replay": "the captured request, sent again",
+    "latency": "the slow request, timed against the stable version",
     "start": "the program, started as its pod was",
     "render": "the manifests alone: the change, not the health",
     "none": "nothing could be run",
