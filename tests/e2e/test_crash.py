@@ -90,6 +90,20 @@ def test_the_worker_goes_on_while_the_intake_is_gone(house: House) -> None:
     assert house.wait_state(incident)["state"] == "proposed"
 
 
+def test_a_service_whose_intake_is_killed_and_started_at_once_gets_its_worker_back(house: House) -> None:
+    """The worker of the old one still works when the new one starts its own."""
+    service = house.serve("all")
+    assert house.wait_ready(service)
+    incident = str(house.notify())
+    house.wait_state(incident, frozenset({"diagnosing", "fixing", "verifying"}))
+    os.kill(service.pid, signal.SIGKILL)
+    service.wait(timeout=10)
+    assert house.wait_ready(house.serve("all"))
+    done = house.wait_state(incident)
+    assert (done["state"], len(done["attempts"])) == ("proposed", 1)
+    assert len(branches(house.folder / house.failure.repository)) == 1
+
+
 def test_a_forge_that_does_not_answer_for_a_while_is_asked_again(house: House) -> None:
     incident, _, worker = begin(house, "transient before forge.head$")
     done = house.wait_state(incident)
