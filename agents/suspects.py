@@ -133,7 +133,7 @@ class Sources:
         return self._places[path].get(essence(line), []) if _telling(line) else []
 
     def touched(self, path: str, hunk: Hunk) -> list[int]:
-        """Where a hunk's lines stand now, in order; of a hunk that left none, the places from which it took some away."""
+        """Where a hunk's lines stand now, in order; if it left none, where it took some away."""
         written = [number for line in hunk.added for number in self.places(path, line.text)]
         if written or not hunk.removed:
             return sorted(written)

@@ -1,18 +1,20 @@
 """Capture: everything that will be gone in a moment, asked for at once, every gap with its reason.
 
-Objects first, all kinds together, since the pods name the logs; then all logs together. Nothing that is missing
+All kinds of objects together; all logs together, as soon as the pods that name them are listed. Nothing that is missing
 raises: it becomes an item with its status, and the bundle is sealed with what there is.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from agents.evidence import KINDS, Answer, Bundle, Cluster, Kind, LogSource, Objects, Side, Target, seal
-from agents.evidence.origin import label
+from agents.evidence.origin import dig, label, mappings
 from agents.incident import Incident
 
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 NO_CLUSTER = "no cluster is configured"
 
 
@@ -39,24 +41,29 @@ async def capture(
         canary_hash=incident.canary_hash,
         stable_hash=incident.stable_hash,
     )
-    listed = await asyncio.gather(*(cluster.objects(target, kind) for kind in KINDS))
-    found = dict(zip(KINDS, listed, strict=True))
-    sources = list(_log_sources(found["pod"].objects, target))
+    listed = {kind: asyncio.ensure_future(cluster.objects(target, kind)) for kind in KINDS}
+    logs = asyncio.ensure_future(_logs(cluster, target, listed["pod"]))
+    await asyncio.gather(logs, *listed.values())
+    for kind, objects in listed.items():
+        answers += _object_answers(kind, objects.result(), target)
+    return await asyncio.to_thread(seal, incident, attempt, [*answers, *logs.result()], captured_at)
+
+
+async def _logs(cluster: Cluster, target: Target, pods: Awaitable[Objects]) -> list[Answer]:
+    """All logs at once, asked for as soon as the pods are known, whatever the other lists take."""
+    sources = list(_log_sources((await pods).objects, target))
     texts = await asyncio.gather(*(cluster.log(target, source) for source in sources))
-    for kind, objects in found.items():
-        answers += _object_answers(kind, objects, target)
-    for source, text in zip(sources, texts, strict=True):
-        answers.append(
-            Answer(
-                id=source.item_id,
-                kind="log",
-                side=source.side,
-                status=text.status,
-                reason=text.reason,
-                content=text.text if text.status in {"ok", "truncated"} else None,
-            )
+    return [
+        Answer(
+            id=source.item_id,
+            kind="log",
+            side=source.side,
+            status=text.status,
+            reason=text.reason,
+            content=text.text if text.status in {"ok", "truncated"} else None,
         )
-    return await asyncio.to_thread(seal, incident, attempt, answers, captured_at)
+        for source, text in zip(sources, texts, strict=True)
+    ]
 
 
 def _notification(body: dict[str, Any]) -> Answer:
@@ -76,37 +83,45 @@ def _object_answers(kind: Kind, listed: Objects, target: Target) -> Iterable[Ans
             reason=listed.reason,
         )
     for thing in listed.objects:
-        name = str(_mapping(thing.get("metadata")).get("name"))
+        name = _name(dig(thing, "metadata").get("name"))
         is_config = kind == "configmap"
         yield Answer(
-            id=f"config/{name}" if is_config else f"objects/{kind}/{name}",
+            id=f"{'config' if is_config else f'objects/{kind}'}/{name or 'unnamed'}",
             kind="config" if is_config else "object",
             side=_side(thing, target),
-            status=listed.status,
-            reason=listed.reason,
-            content=thing,
+            status=listed.status if name else "failed",
+            reason=listed.reason if name else "it has no name that Kubernetes would allow",
+            content=thing if name else None,
         )
 
 
 def _log_sources(pods: Iterable[Mapping[str, Any]], target: Target) -> Iterable[LogSource]:
     """Every container of every pod of both versions, and what ran in it before its last restart."""
     for pod in pods:
-        side = _side(pod, target)
-        if side == "none":
+        side, name = _side(pod, target), _name(dig(pod, "metadata").get("name"))
+        if side == "none" or name is None:
             continue
-        spec, status = _mapping(pod.get("spec")), _mapping(pod.get("status"))
-        statuses = {
-            str(one.get("name")): one
+        spec, status = dig(pod, "spec"), dig(pod, "status")
+        restarted = {
+            str(one.get("name"))
             for group in ("initContainerStatuses", "containerStatuses")
-            for one in status.get(group) or []
+            for one in mappings(status.get(group))
+            if one.get("restartCount")
         }
         for group in ("initContainers", "containers"):
-            for container in spec.get(group) or []:
-                name = str(container.get("name"))
-                source = LogSource(side=side, pod=str(_mapping(pod.get("metadata")).get("name")), container=name)
+            for container in mappings(spec.get(group)):
+                inner = _name(container.get("name"))
+                if inner is None:
+                    continue
+                source = LogSource(side=side, pod=name, container=inner)
                 yield source
-                if _mapping(statuses.get(name)).get("restartCount"):
+                if inner in restarted:
                     yield source.model_copy(update={"previous": True})
+
+
+def _name(value: Any) -> str | None:
+    """A name, if it is one that Kubernetes allows: it becomes part of a path in the bundle."""
+    return value if isinstance(value, str) and NAME.fullmatch(value) else None
 
 
 def _side(thing: Mapping[str, Any], target: Target) -> Side:
@@ -116,7 +131,3 @@ def _side(thing: Mapping[str, Any], target: Target) -> Side:
         case target.stable_hash:
             return "stable"
     return "none"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -5,6 +5,7 @@ left between two of them. Every step may be repeated.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -52,6 +53,7 @@ class Intake:
         self._queue = queue
         self._now = now
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
         self._at_work: set[str] = set()
         self._tries: dict[str, int] = {}
         self._pruned_at: datetime | None = None
@@ -96,11 +98,14 @@ class Intake:
                 self.begin_attempt(attempt)
         await self._prune()
 
-    async def keep_catching_up(self) -> None:
-        """At start and every few seconds, for as long as the process lives."""
-        while True:
-            await _logged(self.catch_up())
-            await asyncio.sleep(CATCH_UP_SECONDS)
+    def begin_catching_up(self) -> None:
+        """Catch up now and every few seconds, until `stop`."""
+        self._start(self._keep_catching_up)
+
+    async def stop(self, patience: float) -> None:
+        """Catch up no more, and settle. Ended rather than cancelled: a database does not like to be cut off."""
+        self._stopping.set()
+        await self.settle(patience)
 
     async def settle(self, patience: float | None = None) -> None:
         """Wait until nothing is under way, at most `patience` seconds; what is left then is cancelled.
@@ -112,6 +117,12 @@ class Intake:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def _keep_catching_up(self) -> None:
+        while not self._stopping.is_set():
+            await _logged(self.catch_up())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), CATCH_UP_SECONDS)
 
     def _start(self, step: Callable[[], Awaitable[None]], **about: str) -> None:
         if len(self._tasks) >= MOST_AT_WORK:

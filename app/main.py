@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
@@ -60,7 +61,7 @@ class LazyQueue:
         return HealQueue(self._data_dir)
 
 
-def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] | None = None) -> FastAPI:
+def create_app(settings: Settings, *, background: Callable[[], Coroutine[Any, Any, None]] | None = None) -> FastAPI:
     """The intake's application, on a migrated store. `background` runs beside it for as long as it serves."""
     db = Database(store_url(settings.data_dir))
     cluster: Cluster | None = BundleDirectory(settings.bundles) if settings.bundles else None
@@ -77,15 +78,13 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(steps.keep_catching_up())]
-        if background is not None:
-            tasks.append(asyncio.create_task(_forever(background)))
+        steps.begin_catching_up()
+        beside = [asyncio.create_task(background())] if background is not None else []
         log.info("intake ready", host=settings.host, port=settings.port)
         yield
-        for task in tasks:
+        for task in beside:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await steps.settle(SETTLE_SECONDS)
+        await asyncio.gather(steps.stop(SETTLE_SECONDS), *beside, return_exceptions=True)
         await queue.close()
         await db.close()
 
@@ -100,10 +99,6 @@ def assemble(wiring: Wiring, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     app.include_router(rollouts.router(wiring))
     app.include_router(incidents.router(wiring))
     return app
-
-
-async def _forever(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
 
 
 def serve_intake(settings: Settings, *, with_worker: bool) -> None:

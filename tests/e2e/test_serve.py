@@ -118,6 +118,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Service]:
         yield service
     finally:
         service.stop()
+        print(service.log.read_text())  # noqa: T201 - pytest shows it beside a failure
 
 
 @pytest.fixture

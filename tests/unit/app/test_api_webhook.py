@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.api.rollouts import MOST_BYTES
+from app.api.rollouts import DEAD_LETTER_BYTES, LONGEST_SECRET, MOST_BYTES
 from app.store import tables
 from app.store.database import Database
 from tests.recorded import bodies, body
@@ -127,6 +127,20 @@ async def test_a_dead_letter_is_kept_without_its_secrets(door: Door) -> None:
     assert SECRET not in kept
     assert "broken" in kept
     assert (letter.cluster, letter.size) == ("prod", len(raw))
+
+
+async def test_of_a_long_dead_letter_the_beginning_is_kept_and_no_half_of_a_secret(door: Door) -> None:
+    line = f"the start of it token={SECRET}\n".encode()
+    filler = b"x" * 99 + b"\n"
+    raw = line + filler * 2600 + line * 5000
+    await door.notify(raw)
+    async with door.db.read() as connection:
+        letter = (await connection.execute(select(tables.dead_letters))).one()
+    kept = zlib.decompress(letter.body).decode()
+    assert kept.startswith("the start of it")
+    assert DEAD_LETTER_BYTES // 2 < len(kept) <= DEAD_LETTER_BYTES + LONGEST_SECRET
+    assert letter.size == len(raw)
+    assert "ghp_" not in kept
 
 
 async def test_a_body_is_kept_without_its_secrets_wherever_they_stand(door: Door) -> None:
