@@ -25,6 +25,7 @@ from agents.diagnosis import Category, Claim, Confidence, Diagnosis, Location, R
 from agents.errors import Denied, SelfhealError, Transient
 from agents.evidence import Citation, holds
 from agents.frames import functions
+from agents.policy import is_inside
 from agents.tools import Place, Sources, open_place, reading_tools, sources_of, told
 from prompts import plain, render
 
@@ -145,8 +146,8 @@ async def _full_id(named: str, place: Place) -> str | None:
 
 async def _missing_place(conclusion: Conclusion, place: Place) -> str | None:
     path = plain(conclusion.file or "")
-    found = await place.repository.read(place.canary, path)
-    if found.status != "ok":
+    found = await place.repository.read(place.canary, path) if is_inside(path) else None
+    if found is None or found.status != "ok":
         return f"{path} is no text file of the {conclusion.repository} repository at the canary's commit."
     count = len(found.text.splitlines())
     if conclusion.line is not None and conclusion.line > count:
@@ -174,7 +175,7 @@ def _judged(seen: Survey, rules: Diagnosis, answer: Conclusion, inspector: _Insp
             rules, f"the model {model} found no cause: {_line(answer.summary)}; the rules made this diagnosis"
         )
     strategy = _strategy(seen, answer, inspector.culprit)
-    if strategy is None and rules.strategy is not None and rules.confidence == "high":
+    if strategy is None and rules.strategy is not None:  # the verification tells who is right
         note = f"the model {model} sees nothing to change ({answer.category}: {_line(answer.summary)}), the rules do"
         return _noted(rules, note)
     stated = [_claim(one) for one in answer.claims]

@@ -309,11 +309,7 @@ def is_inside(path: str) -> bool:
 def refuse_written_diff(patch: Patch, terms: ModelTerms) -> Iterable[str]:
     """The reasons why a diff may not be proposed when a model wrote it; `refuse_diff` holds besides."""
     for change in patch.changes:
-        reason = (
-            refuse_written_path(change.path, terms)
-            or refuse_script(change, terms)
-            or (refuse_test(change.path, terms) if change.before is None else None)
-        )
+        reason = refuse_written_path(change.path, terms) or refuse_script(change, terms) or refuse_test(change, terms)
         if reason:
             yield reason
 
@@ -333,10 +329,14 @@ def refuse_script(change: FileChange, terms: ModelTerms) -> str | None:
     return None
 
 
-def refuse_test(path: str, terms: ModelTerms) -> str | None:
-    """Why a model may not add a test here, or None: where tests lie already, people expect one and run it."""
-    folder = path.rpartition("/")[0]
-    if TEST.search(path) and not any(TEST.search(one) and one.rpartition("/")[0] == folder for one in terms.paths):
+def refuse_test(change: FileChange, terms: ModelTerms) -> str | None:
+    """Why a model may not add or delete a test here, or None. Where tests lie already, people expect one and run it."""
+    path, folder = change.path, change.path.rpartition("/")[0]
+    if not TEST.search(path):
+        return None
+    if change.after is None:
+        return f"`{path}` is a test, which is not a model's to delete"
+    if change.before is None and not any(TEST.search(one) and one.rpartition("/")[0] == folder for one in terms.paths):
         return f"`{path}` would be a test where there are none yet"
     return None
 

@@ -89,7 +89,7 @@ def create_app(settings: Settings, *, background: Callable[[], Coroutine[Any, An
         steps.begin_catching_up()
         beside = [asyncio.create_task(queue.warm())]
         if background is not None:
-            beside.append(asyncio.create_task(_forever(background)))
+            beside.append(asyncio.ensure_future(background()))
         log.info("intake ready", host=settings.host, port=settings.port)
         yield
         for task in beside:

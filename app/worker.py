@@ -114,7 +114,8 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     db = Database(store_url(settings.data_dir))
     saver = await jobs.open_saver(checkpoint_file(settings.data_dir))
     closing = contextlib.AsyncExitStack()
-    healer = jobs.Healer(wrap(await build_ports(settings, db, build_models(settings, closing))), saver)
+    ports = await build_ports(settings, db, build_models(settings, closing))
+    healer = jobs.Healer(wrap(ports), saver)
 
     async def heal(attempt_id: str) -> None:
         if await _in_progress(db, attempt_id):

@@ -104,6 +104,17 @@ class Redactor:
         values = {placeholder: value for value, placeholder in self._placeholders.items()}
         return PLACEHOLDER.sub(lambda match: values.get(match.group(), match.group()), text)
 
+    def redact_known(self, text: str) -> str:
+        """The text without the secrets that were found before, wherever they stand in it, and under whatever name.
+
+        But for those that are words like any other.
+        """
+        known = sorted((value for value in self._placeholders if _is_unlike_a_word(value)), key=len, reverse=True)
+        if not any(value in text for value in known):
+            return text
+        wanted = re.compile("|".join([PLACEHOLDER.pattern, *(re.escape(value) for value in known)]))
+        return wanted.sub(lambda match: self._placeholders.get(match.group(), match.group()), text)
+
     def _json_value(self, name: str, item: Any, depth: int) -> Any:
         if isinstance(item, str):
             return self._secret("secret", item)
@@ -163,6 +174,10 @@ class Redactor:
             self._last += 1
             self._placeholders[value] = f"[REDACTED:{kind}:{self._last}]"
         return self._placeholders[value]
+
+
+def _is_unlike_a_word(value: str) -> bool:
+    return len(value) >= 12 or (len(value) >= 5 and not value.isalpha())
 
 
 @lru_cache(maxsize=16384)

@@ -42,6 +42,13 @@ class Place:
         return commit
 
 
+class Screen(Redactor):
+    """Hides a secret that it has seen once wherever it stands: an edit may have taken away what names it one."""
+
+    def redact_text(self, text: str) -> str:
+        return self.redact_known(super().redact_text(text))
+
+
 @dataclass(frozen=True)
 class Sources:
     """Everything of one attempt that a model may see; what is read of repositories passes `redactor` first."""
@@ -49,7 +56,7 @@ class Sources:
     bundle: Bundle
     source: Place | None
     manifests: Place | None
-    redactor: Redactor
+    redactor: Screen
 
     def place(self, name: RepositoryName) -> Place:
         """`Denied` where it is not known, or the policy does not allow it."""
@@ -84,7 +91,7 @@ class Sources:
 
 def sources_of(bundle: Bundle, source: Place | None, manifests: Place | None) -> Sources:
     """The sources, whose placeholders never have a number that the bundle's have."""
-    redactor = Redactor()
+    redactor = Screen()
     for text in bundle.contents.values():
         redactor.redact_text(" ".join(match.group() for match in PLACEHOLDER.finditer(text)))
     return Sources(bundle=bundle, source=source, manifests=manifests, redactor=redactor)

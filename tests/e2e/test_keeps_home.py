@@ -104,7 +104,7 @@ def heal(mode: str) -> tuple[dict[str, object], list[str]]:
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
     if done.returncode != 0:

@@ -128,6 +128,13 @@ async def test_a_slip_is_told_to_the_model_and_may_be_put_right(slip: Message, c
     assert scene.journal.documents["diagnosis"]["by"] == "model"
 
 
+async def test_text_that_cannot_be_sent_ends_the_conversation_and_nothing_else() -> None:
+    """Half of a character, which JSON can write and UTF-8 cannot: the next request would have to repeat it."""
+    scene = Scene()
+    outcome, _ = await play(scene, *[calls(("read_evidence", '{"item": "\\ud800"}'))] * 2)
+    fell_back(scene, outcome, NO_COMPLETION)
+
+
 async def test_two_answers_at_once_are_none() -> None:
     scene = Scene()
     one = conclusion(scene)
@@ -211,6 +218,7 @@ async def test_no_model_is_highly_confident_on_its_word_alone() -> None:
     [
         ({"category": "unknown", "fixable": False, "file": None, "culprit_commit": None}, "found no cause"),
         ({"category": "infrastructure", "fixable": False}, "sees nothing to change"),
+        ({"category": "analysis", "file": None, "culprit_commit": None}, "sees nothing to change"),
     ],
 )
 async def test_a_model_does_not_talk_the_service_out_of_what_the_rules_are_sure_of(

@@ -11,6 +11,7 @@ from app.adapters.checkout.git import full_sha, run_git
 
 MOST_DIFF_BYTES = 16 * 1024 * 1024
 MOST_FILE_BYTES = 1024 * 1024
+MOST_FOUND_BYTES = 8 * 1024 * 1024
 DIFF = (
     "--no-color",
     "--no-ext-diff",
@@ -141,7 +142,7 @@ class GitRepository:
 
     async def _grep(self, *argv: str) -> bytes:
         """The exit code 1 says that nothing was found."""
-        return await run_git(self._git_dir, "grep", *argv, codes=frozenset({0, 1}))
+        return await run_git(self._git_dir, "grep", *argv, codes=frozenset({0, 1}), most_bytes=MOST_FOUND_BYTES)
 
     async def _git(self, *argv: str, most_bytes: int | None = None) -> bytes:
         return await run_git(self._git_dir, *argv, most_bytes=most_bytes)

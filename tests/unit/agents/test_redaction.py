@@ -323,3 +323,22 @@ def test_a_hostile_megabyte_takes_time_in_proportion(unit: str) -> None:
 )
 def test_a_name_says_secret_by_its_last_word(name: str, secret: bool) -> None:  # noqa: FBT001 - a column of the table
     assert names_secret(name) is secret
+
+
+def test_what_was_redacted_is_turned_back_by_the_one_who_did_it_and_by_nobody_else() -> None:
+    redactor = Redactor()
+    text = 'DB_PASSWORD = "hunter2-x"\ntoken=ghp_0123456789abcdefghijABCDEFGHIJ012345\n'
+    redacted = redactor.redact_text(text)
+    assert redactor.restore(redacted) == text
+    assert Redactor().restore(redacted) == redacted
+    assert redactor.restore("[REDACTED:secret:99] [REDACTED:") == "[REDACTED:secret:99] [REDACTED:"
+
+
+def test_a_secret_that_was_seen_once_is_known_without_its_name() -> None:
+    redactor = Redactor()
+    redactor.redact_text('password = "hunter2-x"\nDB_PASSWORD = "secret"\nAPI_KEY = "correcthorsebattery"\n')
+    known = redactor.redact_known("greeting = hunter2-x; correcthorsebattery\n[REDACTED:secret:1] is no secret")
+    assert "hunter2" not in known
+    assert "correcthorse" not in known
+    assert known.endswith("[REDACTED:secret:1] is no secret")
+    assert redactor.restore(known).startswith("greeting = hunter2-x; correcthorsebattery\n")

@@ -111,6 +111,12 @@ def test_a_new_test_goes_only_where_tests_lie(path: str, is_fine: bool) -> None:
     assert list(refuse_written_diff(patch(change(path)), TREE)) == []
 
 
+@pytest.mark.parametrize("path", ["tests/test_app.py", "web/src/cart.spec.ts", "src/test/java/AppTest.java"])
+def test_a_test_that_is_in_the_way_is_not_deleted(path: str) -> None:
+    assert list(refuse_written_diff(patch(change(path, after=None)), TREE))
+    assert list(refuse_written_diff(patch(change("shop/app.py", after=None)), TREE)) == []
+
+
 def test_the_base_branchs_file_may_allow_what_is_denied_to_models() -> None:
     terms = ModelTerms(allow=parse_repository_file("allow: [Makefile, 'shop/migrations/**', deploy]").allow)
     assert refuse_written_path("Makefile", terms) is None

@@ -132,8 +132,7 @@ async def test_of_a_long_dead_letter_the_beginning_is_kept_and_no_half_of_a_secr
     filler = b"x" * 99 + b"\n"
     raw = line + filler * 2600 + line * 5000
     await door.notify(raw)
-    async with door.db.read() as connection:
-        letter = (await connection.execute(select(tables.dead_letters))).one()
+    letter = await door.db.read(lambda connection: connection.execute(select(tables.dead_letters)).one())
     kept = zlib.decompress(letter.body).decode()
     assert kept.startswith("the start of it")
     assert DEAD_LETTER_BYTES // 2 < len(kept) <= DEAD_LETTER_BYTES + LONGEST_SECRET

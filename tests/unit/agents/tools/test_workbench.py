@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agents.fix import Ground
-from agents.redaction import Redactor
 from agents.tools import Trial, Workbench, fixing_tools, open_place, sources_of, told
+from agents.tools.sources import Screen
 from agents.tools.workbench import MOST_BYTES
 from agents.verification import Check, Verification
 from tests.scene import CONFIG, FIX, KEY, PASSWORD, ROUNDED, URL, Scene, history
@@ -28,7 +28,7 @@ class Bench:
     ) -> None:
         self.scene = Scene(history(extra=extra))
         ground = Ground(url=URL, stable=self.scene.stable, canary=self.scene.canary)
-        self.redactor = Redactor()
+        self.redactor = Screen()
         self.bench = Workbench(ground, self.scene.repository, refuse, self.redactor)
         self.verified = 0
 
@@ -169,6 +169,22 @@ async def test_a_secret_goes_nowhere_else() -> None:
         assert "stands for a secret that is not in the search text" in answer
         assert PASSWORD not in answer
     assert bench.changes == {}
+
+
+async def test_an_edit_that_takes_away_what_names_a_secret_does_not_show_it() -> None:
+    """Renamed, or torn from its name, it is still where it was, and still hidden from whoever did that."""
+    bench = Bench({"env.yaml": f"env:\n- name: DB_PASSWORD\n  value: {PASSWORD}\n"})
+    for path, name in (("shop/config.py", "DB_PASSWORD = "), ("env.yaml", "  value: ")):
+        shown = await bench.ask("read_file", path=path)
+        line = next(row.partition("| ")[2] for row in shown.split("\n") if name in row and "REDACTED" in row)
+        torn = f"  # greeting\n{line}" if path == "env.yaml" else line.replace("DB_PASSWORD", "GREETING")
+        assert (await bench.edit((path, line, torn))).startswith("status: ok")
+        assert PASSWORD in str(bench.changes[path])
+        for answer in (await bench.ask("show_changes"), await bench.ask("read_file", path=path)):
+            assert "# greeting" in answer or "GREETING" in answer
+            assert PASSWORD not in answer
+        lost = await bench.edit((path, "greetings\nfrom", "x"), (path, "GREETING = nothing", "x"))
+        assert PASSWORD not in lost
 
 
 async def test_a_key_over_several_lines_can_stay_or_go_as_a_whole() -> None:
