@@ -102,10 +102,9 @@ class GitRepository:
             return FileText(status="gone", reason=f"{path} is not in the commit")
         about, _, name = entry.partition("\t")
         mode, kind, sha, size = about.split()
-        if name != path or kind != "blob" or mode not in REGULAR:
-            return FileText(status="denied", reason=f"{path} is not a regular file")
-        if int(size) > MOST_FILE_BYTES:
-            return FileText(status="denied", reason=f"{path} is larger than {MOST_FILE_BYTES} bytes")
+        refusal = _refusal(size) if name == path and kind == "blob" and mode in REGULAR else "is not a regular file"
+        if refusal is not None:
+            return FileText(status="denied", reason=f"{path} {refusal}")
         content = await self._git("cat-file", "blob", sha)
         try:
             text = content.decode("utf-8")
@@ -117,3 +116,10 @@ class GitRepository:
 
     async def _git(self, *argv: str, most_bytes: int | None = None) -> bytes:
         return await run_git(self._git_dir, *argv, most_bytes=most_bytes)
+
+
+def _refusal(size: str) -> str | None:
+    """Why a file of that size, as git tells it, is not read."""
+    if not size.isdigit():
+        return "is damaged in the repository"
+    return f"is larger than {MOST_FILE_BYTES} bytes" if int(size) > MOST_FILE_BYTES else None

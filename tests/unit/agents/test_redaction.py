@@ -291,9 +291,9 @@ def test_a_hostile_megabyte_takes_time_in_proportion(unit: str) -> None:
 
     def seconds(size: int) -> float:
         text = unit * (size // len(unit)) + "!"
-        start = time.perf_counter()
+        start = time.process_time()
         Redactor().redact_text(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     short = min(seconds(40_000), seconds(40_000))
     assert seconds(200_000) < 12 * short + 0.1
