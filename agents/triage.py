@@ -57,6 +57,11 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     traces, templates, old = await asyncio.to_thread(_read_logs, bundle)
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
+    notes += [
+        f"of {item.id} only {item.cut.kept} of {item.cut.of} lines were kept: {item.cut.how}"
+        for item in (*bundle.logs("canary"), *bundle.logs("stable"))
+        if item.cut is not None
+    ]
     canary, commits, compared = await _source_range(bundle, source, notes)
     files: dict[str, str] = {}
     if source is not None and canary is not None:

@@ -85,18 +85,26 @@ def diagnose(
 
     if (bundle is None) == (canary_log is None):
         _refuse("give either a bundle or --canary-log")
+    if bundle is not None and (stable_log or stable or canary):
+        _refuse(
+            "a bundle names its logs and revisions itself: --stable-log, --stable and --canary go with --canary-log"
+        )
+    if canary_log is not None and manifests is not None:
+        _refuse("--manifests goes with a bundle, which says what was deployed from there")
     try:
         if bundle is not None:
-            found = asyncio.run(diagnose_bundle(bundle, repo, manifests))
+            found, notes = asyncio.run(diagnose_bundle(bundle, repo, manifests))
         else:
             if canary_log is None or stable is None or canary is None:
                 _refuse("with --canary-log, --stable and --canary name the two revisions")
-            found = asyncio.run(diagnose_logs(canary_log, stable_log, repo, stable, canary))
+            found, notes = asyncio.run(diagnose_logs(canary_log, stable_log, repo, stable, canary))
     except Invalid as error:
         _refuse(str(error))
     except SelfhealError as error:
         typer.echo(f"selfheal: {error}", err=True)
         raise typer.Exit(OUR_FAILURE) from error
+    for note in notes:
+        typer.echo(_printable(f"note: {note}"), err=True)
     document = public(found)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
@@ -198,18 +206,22 @@ def _call(ask: Callable[["Client"], dict[str, Any]], url: str, token: str) -> di
         raise typer.Exit(OUR_FAILURE) from error
 
 
-def _print_diagnosis(document: dict[str, object]) -> None:
-    location = document["location"]
-    typer.echo(f"{document['category']} ({document['confidence']} confidence): {document['summary']}")
-    if isinstance(location, dict):
-        where = f"{location['file']}:{location['line']}" if location["line"] else str(location["file"])
-        typer.echo(f"where:   {where}" + (f" in {location['function']}" if location["function"] else ""))
-    typer.echo(f"commit:  {document['culprit_commit'] or 'unknown'}")
-    claims = document["claims"]
-    for claim in claims if isinstance(claims, list) else []:
-        typer.echo(f"claim:   {claim['text']}")
-        for citation in claim["evidence"]:
-            typer.echo(f"         {citation['ref']}")
+def _print_diagnosis(document: dict[str, Any]) -> None:
+    lines = [f"{document['category']} ({document['confidence']} confidence): {document['summary']}"]
+    if document["location"]:
+        location = document["location"]
+        where = f"{location['file']}:{location['line']}" if location["line"] else location["file"]
+        lines.append(f"where:   {where}" + (f" in {location['function']}" if location["function"] else ""))
+    lines.append(f"commit:  {document['culprit_commit'] or 'unknown'}")
+    for claim in document["claims"]:
+        lines += [f"claim:   {claim['text']}", *(f"         {citation['ref']}" for citation in claim["evidence"])]
+    for line in lines:
+        typer.echo(_printable(line))
+
+
+def _printable(text: str) -> str:
+    """Text from logs and repositories without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _refuse(message: str) -> NoReturn:

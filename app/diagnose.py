@@ -12,10 +12,13 @@ from app.adapters.bundle_dir import read_bundle
 from app.adapters.checkout import GitRepository
 from app.clock import utc_now
 
-MOST_LOG_BYTES = 512 * 1024 * 1024
+MOST_LOG_BYTES = 128 * 1024 * 1024
+
+Answered = tuple[Diagnosis, tuple[str, ...]]
+"""The diagnosis, and what could not be looked at."""
 
 
-async def diagnose_bundle(path: Path, repo: Path, manifests: Path | None) -> Diagnosis:
+async def diagnose_bundle(path: Path, repo: Path, manifests: Path | None) -> Answered:
     """Diagnose a sealed bundle against a local repository; `manifests` is the GitOps repository, if at hand."""
     bundle = read_bundle(path)
     source = await GitRepository.at(repo)
@@ -25,7 +28,7 @@ async def diagnose_bundle(path: Path, repo: Path, manifests: Path | None) -> Dia
     return await _diagnose(bundle, source, await GitRepository.at(manifests) if manifests else None)
 
 
-async def diagnose_logs(canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str) -> Diagnosis:
+async def diagnose_logs(canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str) -> Answered:
     """Diagnose plain log files and the two revisions that wrote them."""
     source = await GitRepository.at(repo)
     commits = {"stable": await _require(source, stable), "canary": await _require(source, canary)}
@@ -51,8 +54,9 @@ async def diagnose_logs(canary_log: Path, stable_log: Path | None, repo: Path, s
     return await _diagnose(bundle.model_copy(update={"manifest": manifest}), source, None)
 
 
-async def _diagnose(bundle: Bundle, source: Repository, manifests: Repository | None) -> Diagnosis:
-    return diagnose(await triage(bundle, source, manifests))
+async def _diagnose(bundle: Bundle, source: Repository, manifests: Repository | None) -> Answered:
+    findings = await triage(bundle, source, manifests)
+    return diagnose(findings), findings.notes
 
 
 async def _require(source: GitRepository, revision: str) -> str:
@@ -63,9 +67,13 @@ async def _require(source: GitRepository, revision: str) -> str:
 
 
 def _log_answer(side: Side, path: Path) -> Answer:
-    if not path.is_file():
-        raise Invalid(f"there is no log file {path}")
-    if path.stat().st_size > MOST_LOG_BYTES:
-        raise Invalid(f"{path} is larger than {MOST_LOG_BYTES} bytes")
-    text = path.read_bytes().decode("utf-8", "replace")
-    return Answer(id=f"logs/{side}/local/app", kind="log", side=side, status="ok" if text else "empty", content=text)
+    try:
+        if not path.is_file():
+            raise Invalid(f"there is no log file {path}")
+        if path.stat().st_size > MOST_LOG_BYTES:
+            raise Invalid(f"{path} is larger than {MOST_LOG_BYTES} bytes: give the part around the failure")
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error}") from error
+    item = f"logs/{side}/local/app"
+    return Answer(id=item, kind="log", side=side, status="ok" if text else "empty", content=text or None)

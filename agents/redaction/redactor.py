@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from agents.redaction.names import HARMLESS, KEYS, NAMED, PLURAL, Rule, named_value, names_secret
+from agents.redaction.names import HARMLESS, KEYS, PLURAL, named_values, names_secret
 from agents.redaction.shapes import AFTER_HEAD, BASIC, DOTTED, JWT, KEY_END, KEY_LINE, PRIVATE_KEY, SHAPES
 
 PLACEHOLDER = re.compile(r"\[REDACTED:[a-z-]{2,30}:(\d{1,9})\]")
@@ -69,12 +69,17 @@ class Redactor:
             if any(literal in lower for literal in literals):
                 text = shape.sub(partial(self._whole, kind), text)
         text = DOTTED.sub(self._jwt, text)
-        for kind, pattern in AFTER_HEAD:
-            text = pattern.sub(partial(self._after_head, kind), text)
-        text = BASIC.sub(self._basic, text)
-        for pattern, is_value in NAMED:
-            text = pattern.sub(partial(self._named, is_value), text)
-        return text
+        for kind, literal, pattern in AFTER_HEAD:
+            if literal in lower:
+                text = pattern.sub(partial(self._after_head, kind), text)
+        if "basic" in lower:
+            text = BASIC.sub(self._basic, text)
+        kept: list[str] = []
+        done = 0
+        for found in named_values(text):
+            kept += [text[done : found.start], self._secret("secret", found.value)]
+            done = found.end
+        return "".join([*kept, text[done:]])
 
     def redact_json(self, value: Any, depth: int = 0) -> Any:
         """The same for parsed JSON: strings by shape, values by the name of their key, env entries by `name`."""
@@ -153,13 +158,6 @@ class Redactor:
     def _after_head(self, kind: str, match: re.Match[str]) -> str:
         return match["head"] + self._secret(kind, match["value"])
 
-    def _named(self, is_value: Rule, match: re.Match[str]) -> str:
-        found = named_value(match)
-        if not names_secret(found.name) or not is_value(match, found):
-            return match.group()
-        whole, start = match.group(), found.start - match.start()
-        return whole[:start] + self._secret("secret", found.value) + whole[start + len(found.value) :]
-
     def _secret(self, kind: str, value: str) -> str:
         if not value or HARMLESS.fullmatch(value):
             self._reserve(value)
@@ -167,7 +165,8 @@ class Redactor:
         return self._placeholder(kind, value)
 
     def _reserve(self, text: str) -> None:
-        self._last = max([self._last, *(int(number) for number in PLACEHOLDER.findall(text))])
+        if "[REDACTED:" in text:
+            self._last = max([self._last, *(int(number) for number in PLACEHOLDER.findall(text))])
 
     def _placeholder(self, kind: str, value: str) -> str:
         if value not in self._placeholders:

@@ -79,15 +79,17 @@ SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 """Kind, what a line must hold in lower case for the pattern to be tried, and the pattern."""
 DOTTED = re.compile(r"(?<![A-Za-z0-9_])eyJ[\w-]*+(?:\.[\w-]*+){0,4}")
 JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|eyJ[\w-]{8,}(?:\.[\w-]*){4}")
-AFTER_HEAD: tuple[tuple[str, re.Pattern[str]], ...] = (
+AFTER_HEAD: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     (
         "url-password",
+        "://",
         re.compile(
             r"(?i)(?P<head>\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"'<>]{0,200}:)"
             r"(?P<value>[^\s/\"'<>]{1,500}(?=@)|(?!\d{1,5}[/?#])[^\s\"'<>]{1,500}?(?=@))"
         ),
     ),
     (
+        "authorization",
         "authorization",
         re.compile(
             r"(?i)(?P<head>\b(?:proxy-)?authorization\\{0,3}[\"']?\s{0,3}[:=]\s{0,3}\\{0,3}[\"']?"
@@ -96,12 +98,13 @@ AFTER_HEAD: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "cookie",
+        "cookie",
         re.compile(
             r"(?i)(?P<head>\b(?:set-)?cookie\\{0,3}[\"']?\s{0,3}:\s{0,3}\\{0,3}[\"']?)"
             r"(?P<value>[\w.%-]{1,100}=[^\"'\n\\]++)"
         ),
     ),
-    ("bearer", re.compile(r"(?i)(?P<head>\bbearer\s{1,3})(?P<value>[A-Za-z0-9._~+/-]{16,}+=*)")),
+    ("bearer", "bearer", re.compile(r"(?i)(?P<head>\bbearer\s{1,3})(?P<value>[A-Za-z0-9._~+/-]{16,}+=*)")),
 )
-"""Secrets that follow something which says what they are, and which stays."""
+"""Secrets that follow something which says what they are, and which stays: kind, what the text must hold, pattern."""
 BASIC = re.compile(r"(?i)(?P<head>\bbasic\s{1,3})(?P<value>[A-Za-z0-9+/]{4,}+={0,2})")

@@ -186,6 +186,20 @@ async def test_a_file_that_is_too_large_is_denied(scratch: Scratch) -> None:
     assert (await repository.read(scratch.shas[0], "fits.py")).status == "ok"
 
 
+async def test_a_damaged_file_is_denied_by_whatever_reads_it(scratch: Scratch) -> None:
+    scratch.commit("one", {"a.py": "1\n", "b.py": "1\n"})
+    scratch.commit("two", {"a.py": "2\n"})
+    blob = scratch.listed("main")["a.py"][1]
+    loose = scratch.path / "objects" / blob[:2] / blob[2:]
+    loose.chmod(0o644)
+    loose.write_bytes(b"damaged")
+    repository = GitRepository(scratch.path)
+    assert (await repository.read(scratch.shas[1], "a.py")).status == "denied"
+    assert (await repository.read(scratch.shas[1], "b.py")).status == "ok"
+    with pytest.raises(Denied):
+        await repository.commits(scratch.shas[0], scratch.shas[1])
+
+
 async def test_changes_that_are_too_large_are_denied_rather_than_cut(scratch: Scratch) -> None:
     scratch.commit("one", {"a.txt": ""})
     scratch.commit("two", {"a.txt": ("x" * 99_999 + "\n") * (adapter.MOST_DIFF_BYTES // 100_000 + 1)})

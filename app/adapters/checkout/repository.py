@@ -103,10 +103,9 @@ class GitRepository:
             return FileText(status="gone", reason=f"{path} is not in the commit")
         about, _, name = entry.partition("\t")
         mode, kind, sha, size = about.split()
-        if name != path or kind != "blob" or mode not in REGULAR:
-            return FileText(status="denied", reason=f"{path} is not a regular file")
-        if int(size) > MOST_FILE_BYTES:
-            return FileText(status="denied", reason=f"{path} is larger than {MOST_FILE_BYTES} bytes")
+        refusal = _refusal(size) if name == path and kind == "blob" and mode in REGULAR else "is not a regular file"
+        if refusal is not None:
+            return FileText(status="denied", reason=f"{path} {refusal}")
         content = await self._git("cat-file", "blob", sha)
         try:
             text = content.decode("utf-8")
@@ -167,3 +166,10 @@ def _blamed(entry: list[str]) -> Blamed:
 def _matches(file: str, out: str) -> list[Match]:
     fields = [line.split("\0", 2) for line in out.split("\n") if line]
     return [Match(path=file, line=int(field[1]), text=field[2]) for field in fields if len(field) == 3]
+
+
+def _refusal(size: str) -> str | None:
+    """Why a file of that size, as git tells it, is not read."""
+    if not size.isdigit():
+        return "is damaged in the repository"
+    return f"is larger than {MOST_FILE_BYTES} bytes" if int(size) > MOST_FILE_BYTES else None

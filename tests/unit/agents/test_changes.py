@@ -190,9 +190,9 @@ def test_a_file_that_is_no_manifest_is_left_out(text: str) -> None:
 def test_a_few_aliases_that_stand_for_billions_take_no_time() -> None:
     levels = "".join(f"  l{at}: &l{at} [*l{at - 1}, *l{at - 1}, *l{at - 1}, *l{at - 1}]\n" for at in range(1, 20))
     bomb = f"kind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  l0: &l0 [a, a, a, a]\n{levels}"
-    start = time.perf_counter()
+    start = time.process_time()
     manifest_changes({"a.yaml": bomb}, {"a.yaml": CONFIG})
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def blame(before: str, after: str, key: str) -> str | None:

@@ -330,20 +330,20 @@ def test_odd_source_has_the_functions_it_has(text: str) -> None:
 
 def test_every_function_of_a_real_file_is_found_quickly() -> None:
     text = Path(__file__).read_text()
-    start = time.perf_counter()
+    start = time.process_time()
     names = {one.name for one in functions(text)}
     assert names >= set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_ten_thousand_traces_are_found_and_mapped_in_seconds() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     traces = find_traces("log", PLAIN * 10_000)
     files = [f"pkg{at}/mod{at % 50}.py" for at in range(5_000)] + ["shop/cart.py"]
     found = mapped(traces, files, {"shop/cart.py": "\n" * 30 + "    return subtotal - discount.amount\n"})
     assert len(found) == 10_000
     assert {trace.frames[1].file for trace in found} == {"shop/cart.py"}
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 @pytest.mark.parametrize("digits", [9, 30, 5000])

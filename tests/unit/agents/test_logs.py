@@ -90,7 +90,7 @@ def test_without_a_stable_log_everything_is_new_and_without_a_canary_nothing_is(
 
 @pytest.mark.parametrize("unit", ["a", "1", "1.", "-", "0x", "deadbeef1-", "GET /", '"status": ', "2026-11-24T"])
 def test_a_hostile_line_takes_no_longer_than_its_part_that_counts(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     template = mask(unit * 500_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert len(template) <= LONGEST * 9

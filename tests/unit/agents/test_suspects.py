@@ -219,7 +219,7 @@ def test_a_large_range_is_ranked_in_seconds() -> None:
     commits = [commit(at, hunk.format(at * 5 + 2, at)) for at in range(200)]
     log = 'Traceback (most recent call last):\n  File "/app/big.py", line 3, in f0\n    return value\nE: x\n'
     (trace,) = mapped(find_traces("log", log), ["big.py"])
-    start = time.perf_counter()
+    start = time.process_time()
     suspects = rank(commits, clues_of(trace, ()), {"big.py": text})
     assert suspects[0].commit == commits[0].sha
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
