@@ -20,7 +20,7 @@ import httpx
 from agents.errors import SelfhealError
 from app.demo.staging import CLUSTER
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 LOOP_SECONDS = 120.0
 POLL_SECONDS = 0.2
 DONE = frozenset({"proposed", "reported", "failed"})
@@ -30,18 +30,18 @@ DONE = frozenset({"proposed", "reported", "failed"})
 class Service:
     """A running service and the tokens it was given."""
 
-    url: str
+    client: httpx.Client
     webhook_token: str
     api_token: str
 
+    @property
+    def url(self) -> str:
+        return str(self.client.base_url).rstrip("/")
+
     def notify(self, body: dict[str, Any]) -> str:
         """Post a notification as Argo Rollouts does; returns the incident's id."""
-        answer = httpx.post(
-            f"{self.url}/webhooks/argo-rollouts",
-            content=json.dumps(body),
-            headers={"Authorization": f"Bearer {self.webhook_token}", "Content-Type": "application/json"},
-            timeout=10,
-        )
+        headers = {"Authorization": f"Bearer {self.webhook_token}", "Content-Type": "application/json"}
+        answer = self.client.post("/webhooks/argo-rollouts", content=json.dumps(body), headers=headers)
         answer.raise_for_status()
         incident: str | None = answer.json()["incident"]
         if incident is None:
@@ -68,12 +68,9 @@ class Service:
 
     def show(self, incident: str) -> dict[str, Any] | None:
         """The incident's document, None until it is admitted, or where the service is too busy to answer."""
+        headers = {"Authorization": f"Bearer {self.api_token}"}
         try:
-            answer = httpx.get(
-                f"{self.url}/api/v1/incidents/{incident}",
-                headers={"Authorization": f"Bearer {self.api_token}"},
-                timeout=10,
-            )
+            answer = self.client.get(f"/api/v1/incidents/{incident}", headers=headers)
         except httpx.TransportError:
             return None
         if answer.status_code == httpx.codes.NOT_FOUND:
@@ -105,7 +102,8 @@ def why_no_sandbox() -> str | None:
 def started(workdir: Path, *, boxed: bool) -> Iterator[Service]:
     """The service on the work folder's evidence and forge; its log goes to `service.log` there."""
     port = _free_port()
-    service = Service(f"http://127.0.0.1:{port}", secrets.token_hex(16), secrets.token_hex(16))
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+    service = Service(client, secrets.token_hex(16), secrets.token_hex(16))
     policy = workdir / "policy.yaml"
     pattern = f"{(workdir / 'forge').resolve().as_uri()}/acme/*"
     policy.write_text(f"repositories:\n  - match: {json.dumps(pattern)}\n    mode: propose\n", encoding="utf-8")
@@ -136,13 +134,14 @@ def started(workdir: Path, *, boxed: bool) -> Iterator[Service]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            client.close()
 
 
 def _wait_until_ready(service: Service, process: "subprocess.Popen[bytes]", log: Path) -> None:
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            takes_notifications = httpx.get(f"{service.url}/readyz", timeout=2).status_code == httpx.codes.OK
+            takes_notifications = service.client.get("/readyz").status_code == httpx.codes.OK
             # it would take them without its worker, but the worker's start is no part of the loop that is shown
             if takes_notifications and b'"event": "worker ready"' in log.read_bytes():
                 return

@@ -1,15 +1,13 @@
 """Kills the service at chosen moments, starts it again, and says what became of the incident."""
 
 import signal
+import sqlite3
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dbos import DBOSClient
-
-from app.data_folder import engine_url
 from tests.e2e.house import DONE, POLL_SECONDS, House
 from tests.scratch import WHO
 
@@ -159,8 +157,9 @@ def branches(repository: Path) -> dict[str, list[str]]:
 
 def _engine_is_done(house: House, attempt: str) -> bool:
     """Whether nothing of the attempt is left to be taken up."""
-    client = DBOSClient(system_database_url=engine_url(house.folder / "data"))
+    connection = sqlite3.connect(house.folder / "data" / "dbos.sqlite", timeout=10)
     try:
-        return [one.status for one in client.list_workflows(workflow_ids=[attempt])] == ["SUCCESS"]
+        query = "SELECT status FROM workflow_status WHERE workflow_uuid = ?"
+        return connection.execute(query, (attempt,)).fetchall() == [("SUCCESS",)]
     finally:
-        client.destroy()
+        connection.close()

@@ -63,6 +63,8 @@ class House:
         self.failure = failure
         self.folder = failure.folder
         self.port = free_port()
+        # one client: a new one a call takes longer than most calls
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
         self._token = secrets.token_hex(16)
         self._doom = self.folder / "doom"
         self._doom.mkdir()
@@ -110,6 +112,7 @@ class House:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=20)
+        self._client.close()
 
     def kill_with_it(self, other: "subprocess.Popen[bytes]") -> None:
         """Whom `kill-both` takes along."""
@@ -122,7 +125,7 @@ class House:
             if intake.poll() is not None:
                 return False
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == httpx.codes.OK:
+                if self._client.get("/readyz").status_code == httpx.codes.OK:
                     return True
             return None
 
@@ -131,12 +134,8 @@ class House:
     def notify(self) -> str | None:
         """Post the notification; the incident's id, or None where nobody answered (the sender would try again)."""
         with contextlib.suppress(httpx.TransportError):
-            answer = httpx.post(
-                f"http://127.0.0.1:{self.port}/webhooks/argo-rollouts",
-                content=self.failure.body,
-                headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-                timeout=10,
-            )
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+            answer = self._client.post("/webhooks/argo-rollouts", content=self.failure.body, headers=headers)
             answer.raise_for_status()
             incident: str = answer.json()["incident"]
             return incident
@@ -145,11 +144,8 @@ class House:
     def ask(self, path: str = "") -> dict[str, Any] | None:
         """A document of `/api/v1/incidents`; None while nobody answers or there is no such incident."""
         with contextlib.suppress(httpx.TransportError):
-            answer = httpx.get(
-                f"http://127.0.0.1:{self.port}/api/v1/incidents{path}",
-                headers={"Authorization": f"Bearer {self._token}-api"},
-                timeout=10,
-            )
+            headers = {"Authorization": f"Bearer {self._token}-api"}
+            answer = self._client.get(f"/api/v1/incidents{path}", headers=headers)
             if answer.status_code == httpx.codes.OK:
                 found: dict[str, Any] = answer.json()
                 return found
