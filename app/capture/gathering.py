@@ -13,9 +13,10 @@ from agents.evidence.origin import dig, mappings
 from agents.evidence.relations import relate, side_of
 
 DEADLINE_SECONDS = 10.0
-SETTLE_SECONDS = 5.0
-"""How long the Rollout is read again until it tells of the abort; it comes 14 to 67 ms after the webhook."""
-FIRST_PAUSE = 0.05
+SETTLE_SECONDS = 8.0
+"""How long the Rollout is read again until it tells of the abort: that comes 14 to 67 ms after the webhook, but 10 s
+after it where another receiver holds the controller up (FINDINGS 1 and 3)."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 MOST_PODS: Mapping[Side, int] = {"canary": 40, "stable": 20, "none": 10}
 """Pods of each side whose logs are asked for."""
 AGAIN: tuple[Kind, ...] = ("analysisrun", "pod", "event")
@@ -115,7 +116,7 @@ class Gathering:
         while not is_settled(self.objects["rollout"].objects, self.target) and loop.time() < until:
             waited = True
             await asyncio.sleep(pause)
-            pause *= 2
+            pause = min(pause * 2, LONGEST_PAUSE)
             answer = await self._cluster.objects(self.target, "rollout")
             if answer.objects:
                 self._keep("rollout", answer)

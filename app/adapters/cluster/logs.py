@@ -18,16 +18,19 @@ HEAD_SECONDS = 1.5
 NO_LOG = ("is waiting to start", "previous terminated container", "not found in pod")
 
 
-async def read_log(connection: Connection, namespace: str, source: LogSource) -> LogText:
-    """The newest `TAIL_LINES` lines, each with the kubelet's time before it, and the lines of the first error."""
-    reply = await _tail(connection, namespace, source, TAIL_LINES)
+async def read_log(connection: Connection, namespace: str, source: LogSource, seconds: float = SECONDS) -> LogText:
+    """The newest `TAIL_LINES` lines, each with the kubelet's time before it, and the lines of the first error.
+
+    Of a log that does not end within `seconds`, what has come by then.
+    """
+    reply = await _tail(connection, namespace, source, TAIL_LINES, seconds)
     text = reply.body.decode("utf-8", "replace")
     if reply.status not in {"ok", "truncated"}:
         return _without(reply)
     if len(reply.body) >= TAIL_BYTES:
         # the limit counts from the oldest of the lines, so the newest ones are what is missing: ask for fewer
         lines = max(1, text.count("\n") // 2)
-        fewer = await _tail(connection, namespace, source, lines)
+        fewer = await _tail(connection, namespace, source, lines, seconds)
         if fewer.status == "ok":
             text = fewer.body.decode("utf-8", "replace")
     elif text.count("\n") < TAIL_LINES:
@@ -38,9 +41,9 @@ async def read_log(connection: Connection, namespace: str, source: LogSource) ->
     return LogText(status="truncated", reason=reason, text=head + text)
 
 
-async def _tail(connection: Connection, namespace: str, source: LogSource, lines: int) -> Reply:
+async def _tail(connection: Connection, namespace: str, source: LogSource, lines: int, seconds: float) -> Reply:
     params = [*_params(source), ("tailLines", str(lines)), ("limitBytes", str(TAIL_BYTES))]
-    return await connection.get(_path(namespace, source), params, SECONDS, is_log=True)
+    return await connection.get(_path(namespace, source), params, seconds, is_log=True)
 
 
 async def _first_error(connection: Connection, namespace: str, source: LogSource, tail: str) -> str:
