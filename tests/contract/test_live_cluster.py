@@ -75,7 +75,7 @@ class Answering:
 
 
 def refusal(code: int, message: str) -> web.Response:
-    return web.Response(status=code, text='{"kind":"Status","message":"%s"}' % message)
+    return web.json_response({"kind": "Status", "message": message}, status=code)
 
 
 @pytest.mark.parametrize(

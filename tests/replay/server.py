@@ -1,11 +1,12 @@
 """An API server that replays recordings over real HTTP: with their timing, access rights, pages, watches and 410."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -18,8 +19,21 @@ Fault = Callable[[web.Request], "web.Response | float | None"]
 """Looks at a request before it is answered: an answer in its place, seconds to wait, or None."""
 
 
+class Place(NamedTuple):
+    """What an API path names."""
+
+    namespace: str | None
+    plural: str
+    name: str | None
+    sub: str | None
+
+    @property
+    def resource(self) -> str:
+        return f"{self.plural}/{self.sub}" if self.sub else self.plural
+
+
 class ReplayServer:
-    """Serves recordings by their namespaces. Time is that of the running loop; `begin` is the first webhook's moment."""
+    """Serves recordings by their namespaces. `begin` is the moment of the first webhook."""
 
     def __init__(self, *recordings: Recording) -> None:
         self.recordings = {recording.namespace: recording for recording in recordings}
@@ -44,7 +58,7 @@ class ReplayServer:
         return -1000.0 if self._begun is None else asyncio.get_running_loop().time() - self._begun
 
     def kubeconfig(self, path: Path) -> Path:
-        """A kubeconfig whose contexts `replay` and `stranger` sign in with a token that is known, and one that is not."""
+        """A kubeconfig: context `replay` has a token that is known, `stranger` one that is not."""
         users = {"replay": TOKEN, "stranger": "unknown"}
         path.write_text(
             json.dumps(
@@ -84,35 +98,39 @@ class ReplayServer:
         place = _place(request.path)
         if place is None:
             return web.Response(status=404, text="404 page not found\n")
-        namespace, plural, name, sub = place
-        verb = "watch" if request.query.get("watch") else "get" if name else "list"
-        resource = f"{plural}/{sub}" if sub else plural
-        self.requests.append(f"{verb} {resource}")
+        verb = "watch" if request.query.get("watch") else "get" if place.name else "list"
+        self.requests.append(f"{verb} {place.resource}")
+        refused = await self._fault(request, verb, place)
+        if refused is not None:
+            return refused
+        if place.sub == "log":
+            return await self._log(request, place.namespace, str(place.name))
+        if verb == "watch":
+            return await self._watch(request, place.namespace)
+        return self._objects(request, place)
+
+    async def _fault(self, request: web.Request, verb: str, place: Place) -> web.Response | None:
         for fault in self.faults:
             found = fault(request)
             if isinstance(found, web.Response):
                 return found
             if found is not None:
                 await asyncio.sleep(found)
-        if (verb, resource) in self.denied:
-            group = GROUPS.get(plural, "")
-            return _status(403, f'{resource}.{group} is forbidden: User "selfheal" cannot {verb} resource "{resource}"')
-        if sub == "log":
-            return await self._log(request, namespace, str(name))
-        if verb == "watch":
-            return await self._watch(request, namespace)
-        return self._objects(request, namespace, plural, name)
+        if (verb, place.resource) not in self.denied:
+            return None
+        what = f"{place.resource}.{GROUPS.get(place.plural, '')}"
+        return _status(403, f'{what} is forbidden: User "selfheal" cannot {verb} resource "{place.resource}"')
 
     def _within(self, namespace: str | None) -> list[Recording]:
         if namespace is None:
             return [*self.recordings.values()]
         return [self.recordings[namespace]] if namespace in self.recordings else []
 
-    def _objects(self, request: web.Request, namespace: str | None, plural: str, name: str | None) -> web.Response:
-        found = [one for recording in self._within(namespace) for one in recording.list(plural, self.at)]
-        if name is not None:
-            one = next((one for one in found if one["metadata"]["name"] == name), None)
-            return web.json_response(one) if one else _status(404, f'{plural} "{name}" not found')
+    def _objects(self, request: web.Request, place: Place) -> web.Response:
+        found = [one for recording in self._within(place.namespace) for one in recording.list(place.plural, self.at)]
+        if place.name is not None:
+            named = next((one for one in found if one["metadata"]["name"] == place.name), None)
+            return web.json_response(named) if named else _status(404, f'{place.plural} "{place.name}" not found')
         selector = request.query.get("labelSelector", "")
         found = [one for one in found if matches(one["metadata"].get("labels") or {}, selector)]
         start, size = int(request.query.get("continue") or 0), int(request.query.get("limit") or 10**9)
@@ -137,8 +155,8 @@ class ReplayServer:
             lines = lines[-int(request.query["tailLines"]) :] if int(request.query["tailLines"]) else []
         if request.query.get("follow"):
             return await self._follow(request, recording, pod, lines)
-        text = "".join(lines).encode()[: int(request.query.get("limitBytes") or 10**9)]
-        return web.Response(body=text, content_type="text/plain")
+        content = "".join(lines).encode()[: int(request.query.get("limitBytes") or 10**9)]
+        return web.Response(body=content, content_type="text/plain")
 
     async def _follow(
         self, request: web.Request, recording: Recording, pod: str, lines: list[str]
@@ -146,8 +164,8 @@ class ReplayServer:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
         await response.write("".join(lines).encode())
-        while recording.log_is_readable(pod, self.at) and not self._stop.is_set():
-            await asyncio.sleep(TICK)
+        while recording.log_is_readable(pod, self.at) and not await self._stopped():
+            continue
         await response.write_eof()
         return response
 
@@ -161,19 +179,23 @@ class ReplayServer:
             await response.write_eof()
             return response
         sent = dict.fromkeys(self.recordings, version)
-        while not self._stop.is_set():
+        while not await self._stopped():
             for recording in self._within(namespace):
                 for entry in recording.history:
                     number = int(entry["resourceVersion"])
                     if sent[recording.namespace] < number and entry["t"] <= self.at:
                         sent[recording.namespace] = number
                         await response.write(_line("MODIFIED", recording.version(entry)))
-            await asyncio.sleep(TICK)
         return response
 
+    async def _stopped(self) -> bool:
+        """Whether the server is to end, after a moment's wait."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), TICK)
+        return self._stop.is_set()
 
-def _place(path: str) -> tuple[str | None, str, str | None, str | None] | None:
-    """Namespace, plural, name and subresource of an API path."""
+
+def _place(path: str) -> Place | None:
     parts = path.strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]
     namespace = None
@@ -182,7 +204,7 @@ def _place(path: str) -> tuple[str | None, str, str | None, str | None] | None:
     if not parts:
         return None
     plural, name, sub = (*parts, None, None)[:3]
-    return namespace, str(plural), name, sub
+    return Place(namespace, str(plural), name, sub)
 
 
 def _line(change: str, thing: dict[str, Any]) -> bytes:
