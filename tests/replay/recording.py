@@ -7,6 +7,7 @@ Rollout with its time, and when pods began to end, were gone, and when their log
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ ATTEMPTS = ("retry", "v3")
 REQUIREMENT = re.compile(r"([\w./-]+) (in|notin) \(([^)]*)\)|([\w./-]+)=([^,]*)|([\w./-]+)")
 
 
+@cache
 def scenarios() -> tuple[str, ...]:
     """Every recording, such as `01-canary-step-analysis-failed` or `16-v3-supersedes-failing-v2/v3`."""
     return tuple(sorted(str(path.parent.relative_to(FOLDER)) for path in FOLDER.rglob("replay.json")))

@@ -96,8 +96,6 @@ class ReplayServer:
         if request.path.endswith("/selfsubjectaccessreviews"):
             return web.json_response({"kind": "SelfSubjectAccessReview", "status": {"allowed": True}}, status=201)
         place = _place(request.path)
-        if place is None:
-            return web.Response(status=404, text="404 page not found\n")
         verb = "watch" if request.query.get("watch") else "get" if place.name else "list"
         self.requests.append(f"{verb} {place.resource}")
         refused = await self._fault(request, verb, place)
@@ -195,14 +193,12 @@ class ReplayServer:
         return self._stop.is_set()
 
 
-def _place(path: str) -> Place | None:
+def _place(path: str) -> Place:
     parts = path.strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]
     namespace = None
     if parts[:1] == ["namespaces"]:
         namespace, parts = parts[1], parts[2:]
-    if not parts:
-        return None
     plural, name, sub = (*parts, None, None)[:3]
     return Place(namespace, str(plural), name, sub)
 

@@ -4,6 +4,7 @@ Answers are raw bytes: the client's own models refuse objects that a server of a
 """
 
 import asyncio
+import copy
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from http import HTTPStatus
@@ -49,9 +50,11 @@ class Connection:
     """The pools of one context. `close` lets go of all of them."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._objects = _client(configuration, MOST_AT_ONCE)
-        self._logs = _client(configuration, MOST_AT_ONCE)
-        self._streams = _client(configuration, 0)
+        configuration.retries = None  # ours know the deadline
+        client = ApiClient(configuration)
+        self._objects = _pool(client, MOST_AT_ONCE)
+        self._logs = _pool(client, MOST_AT_ONCE)
+        self._streams = _pool(client, 0)
         self.calls = 0
         """Requests sent since the start, for the figures."""
 
@@ -150,11 +153,15 @@ class Connection:
         return response
 
 
-def _client(configuration: Configuration, limit: int) -> Any:
-    """A client with a pool of its own; 0 is without limit. One configuration, so that a fresh token reaches all."""
-    configuration.connection_pool_maxsize = limit
-    configuration.retries = None
-    return ApiClient(configuration)
+def _pool(client: Any, limit: int) -> Any:
+    """A client with connections of its own, at most `limit` of them; 0 is without limit.
+
+    A copy: to set up TLS once is slow enough, and a token that is renewed in the configuration reaches them all.
+    """
+    other = copy.copy(client)
+    other.rest_client = copy.copy(client.rest_client)
+    other.rest_client.maxsize = limit
+    return other
 
 
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, str | None]:
