@@ -118,6 +118,10 @@ class Cluster(Protocol):
         """The Rollout of that name as it is now, for callers that know only the name."""
         ...
 
+    async def read(self, cluster: str, kind: Kind, namespace: str, name: str) -> Objects:
+        """One object by its name, for what a notification names and no rollout is known of yet."""
+        ...
+
     async def objects(self, target: Target, kind: Kind) -> Objects:
         """The objects of one kind that belong to the rollout; both sides, oldest first.
 

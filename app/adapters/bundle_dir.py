@@ -5,6 +5,7 @@ capture redacts what it reads. Names come from requests, so every path is checke
 """
 
 import asyncio
+import glob
 import json
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,17 @@ class BundleDirectory:
             if found.objects:
                 return found
         return Objects(status="gone", reason=f"nothing is kept of the rollout {namespace}/{rollout}")
+
+    async def read(self, cluster: str, kind: Kind, namespace: str, name: str) -> Objects:
+        folder = self._inside(cluster, namespace)
+        named = self._inside(name)
+        if folder is not None and named is not None:
+            pattern = f"*/*/objects/{kind}/{glob.escape(name)}.json"
+            for path in await asyncio.to_thread(lambda: sorted(folder.glob(pattern), reverse=True)):
+                thing = await asyncio.to_thread(self._read_json, path)
+                if isinstance(thing, dict):
+                    return Objects(status="ok", objects=(thing,))
+        return Objects(status="gone", reason=f"there is no {kind} {namespace}/{name}")
 
     async def objects(self, target: Target, kind: Kind) -> Objects:
         folder = self._folder(target)

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.notification import Notification, Sighting
+from app.notification import Disposition, Lead, Notification, Sighting
 from app.store.database import Database
 from app.store.tables import inbox
 
@@ -28,6 +29,16 @@ class Pending(BaseModel):
     sighting: Sighting
 
 
+class Lookup(BaseModel):
+    """A notification of something of a Rollout that has not been looked up yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    lead: Lead
+    received_at: datetime
+
+
 def row_id(cluster: str, raw: bytes) -> str:
     """The same body from the same cluster is the same row."""
     return hashlib.sha256(cluster.encode() + b"\0" + raw).hexdigest()
@@ -38,6 +49,7 @@ async def put(
 ) -> None:
     """Keep a notification; one that is there already counts up its deliveries."""
     sighting = notification.sighting
+    waiting = sighting or notification.lead
     values = {
         "id": row,
         "received_at": now,
@@ -49,10 +61,10 @@ async def put(
         "rollout": notification.rollout,
         "canary_hash": notification.canary_hash,
         "incident": sighting.incident.key if sighting else None,
-        "sighting": sighting.model_dump(mode="json") if sighting else None,
+        "sighting": waiting.model_dump(mode="json") if waiting else None,
         "body": zlib.compress(json.dumps(redacted).encode(), 1),
         "deliveries": 1,
-        "admitted_at": None if sighting else now,
+        "admitted_at": None if waiting else now,
     }
     async with db.write() as connection:
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -64,15 +76,46 @@ async def put(
 
 async def pending(db: Database) -> tuple[Pending, ...]:
     """The oldest notifications that were not admitted."""
+    rows = await _waiting(db, inbox.c.disposition != "lookup")
+    return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
+
+
+async def lookups(db: Database) -> tuple[Lookup, ...]:
+    """The oldest notifications whose Rollout is not known yet."""
+    rows = await _waiting(db, inbox.c.disposition == "lookup")
+    return tuple(Lookup(id=row.id, lead=Lead.model_validate(row.sighting), received_at=row.received_at) for row in rows)
+
+
+async def _waiting(db: Database, which: ColumnElement[bool]) -> Sequence[Any]:
     query = (
-        select(inbox.c.id, inbox.c.sighting)
-        .where(inbox.c.admitted_at.is_(None))
+        select(inbox.c.id, inbox.c.sighting, inbox.c.received_at)
+        .where(inbox.c.admitted_at.is_(None), which)
         .order_by(inbox.c.received_at, inbox.c.id)
         .limit(MOST_PENDING)
     )
     async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
-    return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
+        return (await connection.execute(query)).all()
+
+
+async def identify(db: Database, row: str, sighting: Sighting) -> None:
+    """A row whose Rollout was found: from now on it waits to be admitted like any other."""
+    incident = sighting.incident
+    values = {
+        "disposition": "incident",
+        "rollout": incident.rollout,
+        "canary_hash": incident.canary_hash,
+        "incident": incident.key,
+        "sighting": sighting.model_dump(mode="json"),
+    }
+    async with db.write() as connection:
+        await connection.execute(update(inbox).where(inbox.c.id == row).values(values))
+
+
+async def dismiss(db: Database, row: str, disposition: Disposition, reason: str, now: datetime) -> None:
+    """A row that leads to no incident, and why."""
+    values = {"disposition": disposition, "reason": reason, "admitted_at": now}
+    async with db.write() as connection:
+        await connection.execute(update(inbox).where(inbox.c.id == row).values(values))
 
 
 async def prune(db: Database, now: datetime) -> None:

@@ -67,7 +67,6 @@ class LiveCluster:
         return await _one(connection, "rollout", path_of("rollout", namespace, rollout))
 
     async def read(self, cluster: str, kind: Kind, namespace: str, name: str) -> Objects:
-        """One object by name."""
         connection = self._connect(cluster)
         return _unknown(cluster) if connection is None else await _one(connection, kind, path_of(kind, namespace, name))
 
