@@ -16,13 +16,14 @@ from agents.errors import Invalid, SelfhealError
 from agents.evidence import Cluster
 from app import telemetry
 from app.adapters.bundle_dir import BundleDirectory
-from app.adapters.cluster import LiveCluster, in_cluster, load_contexts
 from app.api import health, incidents, problems, rollouts
 from app.api.auth import Doorkeeper
 from app.api.wiring import Wiring
 from app.clock import utc_now
 from app.data_folder import only_one, store_url
 from app.intake import Intake, Queue
+from app.listening import Feed
+from app.reconciler import Reconciler
 from app.settings import Settings
 from app.store.database import Database, migrate
 from app.watch import watch_worker
@@ -33,6 +34,9 @@ KEEP_ALIVE_SECONDS = 5
 SETTLE_SECONDS = 5
 """What requests and captures under way get to finish in when the service is told to stop."""
 BACKLOG = 2048
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+SIGN_IN = ("token", "ca.crt")
+"""The files that a pod with a service account has."""
 FIRST_CLUSTER_PAUSE, LONGEST_CLUSTER_PAUSE = 0.5, 15.0
 
 log = structlog.get_logger(__name__)
@@ -63,7 +67,7 @@ class LazyQueue:
 
 
 def create_app(
-    settings: Settings, *, live: LiveCluster | None = None, background: Callable[[], Awaitable[None]] | None = None
+    settings: Settings, *, live: Feed | None = None, background: Callable[[], Awaitable[None]] | None = None
 ) -> FastAPI:
     """The intake's application, on a migrated store. `background` runs beside it for as long as it serves."""
     db = Database(store_url(settings.data_dir))
@@ -85,6 +89,8 @@ def create_app(
         if live is not None:
             tasks += [asyncio.create_task(_keep_asking(live, name)) for name in live.names]
             tasks.append(asyncio.create_task(live.keep_fresh()))
+            reconciler = Reconciler(live, db, steps, utc_now, settings.watched_namespaces)
+            tasks.append(asyncio.create_task(reconciler.run()))
         if background is not None:
             tasks.append(asyncio.create_task(_forever(background)))
         log.info("intake ready", host=settings.host, port=settings.port)
@@ -118,7 +124,7 @@ def assemble(
     return app
 
 
-async def _keep_asking(live: LiveCluster, name: str) -> None:
+async def _keep_asking(live: Feed, name: str) -> None:
     """Until a cluster has answered once: the service is not ready before, and its first capture finds it warm."""
     pause = FIRST_CLUSTER_PAUSE
     while not await live.check(name):
@@ -127,18 +133,20 @@ async def _keep_asking(live: LiveCluster, name: str) -> None:
         pause = min(pause * 2, LONGEST_CLUSTER_PAUSE)
 
 
-async def open_clusters(settings: Settings) -> LiveCluster | None:
+async def open_clusters(settings: Settings) -> Feed | None:
     """The live clusters that the settings name, or the one that this pod runs in; None where there is none.
 
     `Invalid` says which kubeconfig, context or name is wrong.
     """
     contexts = settings.cluster_contexts
-    if not contexts and settings.bundles is None and in_cluster():
+    if not contexts and settings.bundles is None and all((SERVICE_ACCOUNT / name).is_file() for name in SIGN_IN):
         if len(settings.clusters) > 1:
             raise Invalid("SELFHEAL_CONTEXTS: webhook tokens name several clusters; `<cluster>:` names the pod's own")
         contexts = {settings.clusters[0]: None}
     if not contexts:
         return None
+    from app.adapters.cluster import LiveCluster, load_contexts  # noqa: PLC0415 - slow to import, and not always needed
+
     return LiveCluster(await load_contexts(settings.kubeconfig, contexts), settings.argocd_namespace)
 
 

@@ -10,14 +10,15 @@ async def follow(cluster: Cluster | None, lead: Lead) -> Sighting | str | None:
     """The sighting of its Rollout, or the reason why there is none; None if the cluster gave no answer this time."""
     if cluster is None:
         return "no cluster is configured to find its Rollout in"
-    name: str | None = lead.owner
+    name = lead.owner
     if lead.owner_kind == "Experiment":
         found = await cluster.read(lead.cluster, "experiment", lead.namespace, lead.owner)
         if not found.objects:
             return _reason(found)
-        name = _rollout_of(found)
-        if name is None:
+        owner = _rollout_of(found)
+        if owner is None:
             return f"the Experiment {lead.owner} belongs to no Rollout"
+        name = owner
     found = await cluster.find(lead.cluster, lead.namespace, name)
     if not found.objects:
         return _reason(found)

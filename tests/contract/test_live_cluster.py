@@ -251,7 +251,7 @@ async def test_a_watch_tells_every_later_version_once(tmp_path: Path) -> None:
     async with replayed(recording, tmp_path, ago=0.1) as (live, _):
         first = int(recording.history[0]["resourceVersion"])
         seen: list[str] = []
-        async for change, rollout in live.watch_rollouts("prod", "shop", str(first)):
+        async for change, rollout in live.watch("prod", "rollout", "shop", "", str(first)):
             assert change == "MODIFIED"
             seen.append(rollout["metadata"]["resourceVersion"])
             if rollout["status"].get("abortedAt"):
@@ -265,10 +265,10 @@ async def test_a_watch_from_too_old_a_version_is_told_apart(tmp_path: Path) -> N
     async with replayed(load("01"), tmp_path) as (live, server):
         server.oldest_version = 10_000
         with pytest.raises(Expired):
-            await anext(live.watch_rollouts("prod", "shop", "2"))
+            await anext(live.watch("prod", "rollout", "shop", "", "2"))
         server.denied.add(("watch", "rollouts"))
         with pytest.raises(Refused, match="forbidden"):
-            await anext(live.watch_rollouts("prod", "shop", "20000"))
+            await anext(live.watch("prod", "rollout", "shop", "", "20000"))
 
 
 @pytest.mark.parametrize(

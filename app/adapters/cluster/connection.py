@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 
+from agents.errors import Conflict, Transient
 from agents.evidence import Status
 
 AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -38,12 +39,12 @@ class Reply(NamedTuple):
     code: int = 0
 
 
-class Expired(Exception):
+class Expired(Conflict):
     """The resource version of a watch is too old (410): list again."""
 
 
-class Refused(Exception):
-    """A stream that the server did not open; the message says why."""
+class Refused(Transient):
+    """A list or stream that the server did not give; the message says why."""
 
 
 class Connection:
@@ -91,7 +92,7 @@ class Connection:
             return False
         return response.status in {HTTPStatus.OK, HTTPStatus.CREATED}
 
-    async def lines(self, path: str, params: Params, quiet_seconds: float) -> AsyncGenerator[bytes, None]:
+    async def lines(self, path: str, params: Params, quiet_seconds: float | None) -> AsyncGenerator[bytes, None]:
         """The lines of a stream that stays open; it ends when the server ends it or is quiet for too long.
 
         `Refused` where it is not opened, `Expired` where that is for the age of the version.

@@ -12,8 +12,6 @@ from kubernetes.aio.config.kube_config import refresh_token
 
 from agents.errors import Invalid
 
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
 
 class Context:
     """One cluster's configuration, and what keeps its token fresh."""
@@ -26,11 +24,6 @@ class Context:
         """Renew tokens that a plugin issues, for as long as that takes; the pod's own are read again by themselves."""
         if self._loader is not None:
             await refresh_token(self._loader, self.configuration)
-
-
-def in_cluster() -> bool:
-    """Whether this process has a service account: its files are there in every pod that mounts one."""
-    return (SERVICE_ACCOUNT / "token").is_file() and (SERVICE_ACCOUNT / "ca.crt").is_file()
 
 
 async def load_contexts(kubeconfig: Path | None, contexts: Mapping[str, str | None]) -> dict[str, Context]:

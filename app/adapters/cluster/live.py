@@ -84,21 +84,24 @@ class LiveCluster:
             return LogText(status="denied", reason=_unknown(target.cluster).reason)
         return await read_log(connection, target.namespace, source)
 
-    async def list_rollouts(self, cluster: str, namespace: str) -> tuple[tuple[dict[str, Any], ...], str]:
-        """Every Rollout of a namespace, or of all where it is empty, and the version to watch from.
+    async def list_all(
+        self, cluster: str, kind: Kind, namespace: str, selector: str
+    ) -> tuple[tuple[dict[str, Any], ...], str]:
+        """Every object of a kind in a namespace, or in all where it is empty, and the version to watch from.
 
-        `Refused` says why where there is no answer.
+        `Refused` says why where there is no answer, or only a part of one.
         """
         connection = self._connect(cluster)
         if connection is None:
             raise Refused(str(_unknown(cluster).reason))
-        listed, version = await _list(connection, "rollout", Query(path_of("rollout", namespace), ""))
+        listed, version = await _list(connection, kind, Query(path_of(kind, namespace), selector))
         if listed.status not in {"ok", "empty"}:
-            raise Refused(f"rollouts cannot be listed: {listed.status}: {listed.reason}")
+            raise Refused(f"{RESOURCES[kind][1]} cannot be listed: {listed.status}: {listed.reason}")
+        self._answered.add(cluster)
         return listed.objects, version
 
-    async def watch_rollouts(
-        self, cluster: str, namespace: str, version: str
+    async def watch(
+        self, cluster: str, kind: Kind, namespace: str, selector: str, version: str
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Changes after a version, as (`ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`, object), until the server ends it.
 
@@ -112,8 +115,9 @@ class LiveCluster:
             ("resourceVersion", version),
             ("allowWatchBookmarks", "true"),
             ("timeoutSeconds", str(WATCH_SECONDS)),
+            *([("labelSelector", selector)] if selector else []),
         ]
-        async with aclosing(connection.lines(path_of("rollout", namespace), params, WATCH_SECONDS + 30)) as lines:
+        async with aclosing(connection.lines(path_of(kind, namespace), params, WATCH_SECONDS + 30)) as lines:
             async for line in lines:
                 change, thing = _change(line)
                 if change == "ERROR":
@@ -121,10 +125,10 @@ class LiveCluster:
                         raise Expired(str(thing.get("message")))
                     raise Refused(str(thing.get("message") or "the watch failed"))
                 if change:
-                    yield change, thing
+                    yield change, thing if change == "BOOKMARK" else _trimmed(thing, kind)
 
     async def follow_log(
-        self, cluster: str, namespace: str, source: LogSource, tail_lines: int, quiet_seconds: float
+        self, cluster: str, namespace: str, source: LogSource, tail_lines: int
     ) -> AsyncGenerator[str, None]:
         """The lines of a container's log as they are written, each with its time. `Refused` where there is none."""
         connection = self._connect(cluster)
@@ -137,7 +141,7 @@ class LiveCluster:
             ("tailLines", str(tail_lines)),
         ]
         path = f"{path_of('pod', namespace, source.pod)}/log"
-        async with aclosing(connection.lines(path, params, quiet_seconds)) as lines:
+        async with aclosing(connection.lines(path, params, None)) as lines:
             async for line in lines:
                 yield line.decode("utf-8", "replace")
 
