@@ -11,8 +11,9 @@ from typing import Protocol
 
 import structlog
 
-from agents.evidence import Bundle, Cluster
+from agents.evidence import Bundle, Cluster, Target
 from agents.evidence.origin import parse_time
+from agents.evidence.recording import Recording
 from agents.incident import Attempt, State
 from app.capture import capture
 from app.notification import Sighting
@@ -50,8 +51,10 @@ class Intake:
         cluster: Cluster | None,
         queue: Callable[[], Awaitable[Queue]],
         now: Callable[[], datetime],
+        recorded: Callable[[Target], Recording] | None = None,
     ) -> None:
         self._db = db
+        self._recorded = recorded
         self._cluster = cluster
         self._queue = queue
         self._now = now
@@ -168,7 +171,7 @@ class Intake:
         self._tries[attempt.id] = tries
         await incidents.advance(self._db, attempt.id, State.CAPTURING, self._now())
         body = await inbox.body_of(self._db, await incidents.opening_body(self._db, attempt.id))
-        bundle = await capture(self._cluster, attempt.incident, attempt.number, body, self._now)
+        bundle = await capture(self._cluster, attempt.incident, attempt.number, body, self._now, self._recorded)
         await bundles.save(self._db, attempt.id, bundle)
         self._tries.pop(attempt.id)
         gaps = [f"{item.id}: {item.status}" for item in bundle.gaps()]

@@ -13,6 +13,7 @@ from agents.evidence import Cluster, Kind, LogSource
 
 LIST_EVERY_SECONDS = 120.0
 """A list finds what a watch may have missed."""
+AGAIN_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 LEAST_WATCH_SECONDS = 0.2
 """Between two watches, however quickly a server ends them."""
@@ -75,8 +76,17 @@ class Listener:
         self._see = see
         self.heard = Heard()
 
+    async def keep_listening(self) -> None:
+        """Until cancelled. A fault of ours, such as a store that is busy, ends one round and not the listening."""
+        while True:
+            try:
+                await self.listen()
+            except Exception:
+                log.exception("listening failed", place=self._place)
+                await asyncio.sleep(AGAIN_SECONDS)
+
     async def listen(self) -> None:
-        """Until cancelled. What is seen twice is told twice."""
+        """Until cancelled or a fault. What is seen twice is told twice."""
         pause = FIRST_PAUSE
         while True:
             try:

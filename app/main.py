@@ -24,6 +24,7 @@ from app.data_folder import only_one, store_url
 from app.intake import Intake, Queue
 from app.listening import Feed
 from app.reconciler import Reconciler
+from app.recorder import Recorder
 from app.settings import Settings
 from app.store.database import Database, migrate
 from app.watch import watch_worker
@@ -73,7 +74,16 @@ def create_app(
     db = Database(store_url(settings.data_dir))
     cluster: Cluster | None = BundleDirectory(settings.bundles) if settings.bundles else live
     queue = LazyQueue(settings.data_dir)
-    steps = Intake(db, cluster, queue.get, utc_now)
+    recorder = None
+    if live is not None:
+        recorder = Recorder(
+            live,
+            settings.recorder,
+            settings.watched_namespaces,
+            most_streams=settings.recorder_streams,
+            most_bytes=settings.recorder_mb * 2**20,
+        )
+    steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None)
     wiring = Wiring(
         db=db,
         intake=steps,
@@ -86,11 +96,11 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(steps.keep_catching_up())]
-        if live is not None:
+        if live is not None and recorder is not None:
             tasks += [asyncio.create_task(_keep_asking(live, name)) for name in live.names]
             tasks.append(asyncio.create_task(live.keep_fresh()))
-            reconciler = Reconciler(live, db, steps, utc_now, settings.watched_namespaces)
-            tasks.append(asyncio.create_task(reconciler.run()))
+            reconciler = Reconciler(live, db, steps, utc_now, settings.watched_namespaces, recorder.see_rollout)
+            tasks += [asyncio.create_task(reconciler.run()), asyncio.create_task(recorder.run())]
         if background is not None:
             tasks.append(asyncio.create_task(_forever(background)))
         log.info("intake ready", host=settings.host, port=settings.port)

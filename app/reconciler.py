@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from agents.evidence.origin import dig, mappings, parse_time
 from agents.incident import Incident
 from agents.redaction import Redactor
@@ -24,9 +22,6 @@ from app.store.database import Database
 TRIGGER = "reconciler"
 INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
 MOST_KNOWN = 10_000
-AGAIN_SECONDS = 5.0
-
-log = structlog.get_logger(__name__)
 
 
 class Reconciler:
@@ -55,7 +50,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await asyncio.gather(*(_kept_up(listener) for listener in self.listeners))
+        await asyncio.gather(*(listener.keep_listening() for listener in self.listeners))
 
     async def see(self, cluster: str, rollout: dict[str, Any]) -> None:
         """Look at a Rollout as it is now. What is kept first is the inbox row, so that a kill loses nothing."""
@@ -115,13 +110,3 @@ def _row(sighting: Sighting) -> str:
     aborted_at = sighting.aborted_at.isoformat() if sighting.aborted_at else None
     identity = [TRIGGER, sighting.incident.key, aborted_at]
     return inbox.row_id(sighting.incident.cluster, json.dumps(identity).encode())
-
-
-async def _kept_up(listener: Listener) -> None:
-    """A fault of ours, such as a store that is busy, ends one round and not the watching."""
-    while True:
-        try:
-            await listener.listen()
-        except Exception:
-            log.exception("watching rollouts failed")
-            await asyncio.sleep(AGAIN_SECONDS)

@@ -93,6 +93,13 @@ class Settings(BaseSettings):
         "ClusterRoleBinding.",
     )
     argocd_namespace: str = Field(default="argocd", description="Namespace of Argo CD's Applications.")
+    recorder: Literal["off", "canary", "all"] = Field(
+        default="canary",
+        description="Whose logs are followed while a canary is in progress, in memory: nobody's, the canary's, or the "
+        "stable version's too.",
+    )
+    recorder_streams: int = Field(default=100, ge=1, description="Logs that the recorder follows at once, at most.")
+    recorder_mb: int = Field(default=64, ge=1, description="Memory for the lines that the recorder holds, in MiB.")
     forge_dir: Path | None = Field(
         default=None,
         description="Folder of the local forge; `file:` repository URLs are allowed only below it.",

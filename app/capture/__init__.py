@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.evidence import KINDS, Answer, Bundle, Cluster, Kind, LogSource, LogText, Objects, Target, seal
+from agents.evidence.recording import Recording
 from agents.evidence.relations import side_of
 from agents.incident import Incident
 from app.capture.gathering import Gathering
@@ -24,8 +25,12 @@ async def capture(
     attempt: int,
     notification: dict[str, Any] | None,
     now: Callable[[], datetime],
+    recorded: Callable[[Target], Recording] | None = None,
 ) -> Bundle:
-    """The sealed bundle of an attempt. `notification` is the body that opened it, if one did."""
+    """The sealed bundle of an attempt. `notification` is the body that opened it, if one did.
+
+    `recorded` gives what the flight recorder has; it is asked last, when it has heard most.
+    """
     captured_at = now()
     answers = [_notification(notification)] if notification is not None else []
     if cluster is None:
@@ -37,6 +42,8 @@ async def capture(
         return await asyncio.to_thread(seal, incident, attempt, answers, captured_at)
     gathering = Gathering(cluster, target_of(incident))
     await gathering.gather()
+    if recorded is not None:
+        gathering.add(recorded(gathering.target))
     for kind, objects in gathering.objects.items():
         answers += _object_answers(kind, objects, gathering.target)
     answers += [_log_answer(source, text) for source, text in gathering.logs.items()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Target
 from agents.evidence.origin import dig, mappings
+from agents.evidence.recording import Recording, join
 from agents.evidence.relations import relate, side_of
 
 DEADLINE_SECONDS = 10.0
@@ -49,6 +50,15 @@ class Gathering:
             self.objects[kind] = Objects(status="failed", reason=reason)
         for source in self._opened:
             self.logs.setdefault(source, LogText(status="failed", reason=reason))
+
+    def add(self, recording: Recording) -> None:
+        """What was recorded while the pods still ran, where it says more than they do now."""
+        known = {dig(pod, "metadata").get("name") for pod in self.objects["pod"].objects}
+        pods = tuple(pod for pod in recording.pods if dig(pod, "metadata").get("name") not in known)
+        if pods:
+            self._keep("pod", Objects(status="ok", objects=pods))
+        for source, text in recording.logs.items():
+            self.logs[source] = join(self.logs.get(source), text)
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as work:

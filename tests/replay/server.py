@@ -104,7 +104,7 @@ class ReplayServer:
         if place.sub == "log":
             return await self._log(request, place.namespace, str(place.name))
         if verb == "watch":
-            return await self._watch(request, place.namespace)
+            return await self._watch(request, place)
         return self._objects(request, place)
 
     async def _fault(self, request: web.Request, verb: str, place: Place) -> web.Response | None:
@@ -167,7 +167,7 @@ class ReplayServer:
         await response.write_eof()
         return response
 
-    async def _watch(self, request: web.Request, namespace: str | None) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, place: Place) -> web.StreamResponse:
         version = int(request.query.get("resourceVersion") or 0)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
@@ -178,7 +178,7 @@ class ReplayServer:
             return response
         sent = dict.fromkeys(self.recordings, version)
         while not await self._stopped():
-            for recording in self._within(namespace):
+            for recording in self._within(place.namespace) if place.plural == "rollouts" else ():
                 for entry in recording.history:
                     number = int(entry["resourceVersion"])
                     if sent[recording.namespace] < number and entry["t"] <= self.at:
