@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from agents.evidence import Bundle, Cluster, Target
+from agents.evidence.metrics import Metrics
 from agents.evidence.origin import parse_time
 from agents.evidence.recording import Recording
 from agents.incident import Attempt, State
@@ -52,8 +53,10 @@ class Intake:
         queue: Callable[[], Awaitable[Queue]],
         now: Callable[[], datetime],
         recorded: Callable[[Target], Recording] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._db = db
+        self._metrics = metrics
         self._recorded = recorded
         self._cluster = cluster
         self._queue = queue
@@ -171,7 +174,8 @@ class Intake:
         self._tries[attempt.id] = tries
         await incidents.advance(self._db, attempt.id, State.CAPTURING, self._now())
         body = await inbox.body_of(self._db, await incidents.opening_body(self._db, attempt.id))
-        bundle = await capture(self._cluster, attempt.incident, attempt.number, body, self._now, self._recorded)
+        asked = (self._cluster, attempt.incident, attempt.number, body)
+        bundle = await capture(*asked, self._now, self._recorded, self._metrics)
         await bundles.save(self._db, attempt.id, bundle)
         self._tries.pop(attempt.id)
         gaps = [f"{item.id}: {item.status}" for item in bundle.gaps()]

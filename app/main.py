@@ -16,6 +16,7 @@ from agents.errors import Invalid, SelfhealError
 from agents.evidence import Cluster
 from app import telemetry
 from app.adapters.bundle_dir import BundleDirectory
+from app.adapters.prometheus import Prometheus
 from app.api import health, incidents, problems, rollouts
 from app.api.auth import Doorkeeper
 from app.api.wiring import Wiring
@@ -83,7 +84,10 @@ def create_app(
             most_streams=settings.recorder_streams,
             most_bytes=settings.recorder_mb * 2**20,
         )
-    steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None)
+    prometheus = None
+    if settings.prometheus_url:
+        prometheus = Prometheus(settings.prometheus_url, settings.prometheus_token.get_secret_value())
+    steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None, prometheus)
     wiring = Wiring(
         db=db,
         intake=steps,
@@ -112,6 +116,8 @@ def create_app(
         await queue.close()
         if live is not None:
             await live.close()
+        if prometheus is not None:
+            await prometheus.close()
         await db.close()
 
     async def is_ready() -> bool:

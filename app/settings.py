@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     )
     recorder_streams: int = Field(default=100, ge=1, description="Logs that the recorder follows at once, at most.")
     recorder_mb: int = Field(default=64, ge=1, description="Memory for the lines that the recorder holds, in MiB.")
+    prometheus_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Prometheus that the queries of a failed analysis are asked again at, for both versions.",
+    )
+    prometheus_token: SecretStr = Field(default=SecretStr(""), description="Bearer token for it, if it takes one.")
     forge_dir: Path | None = Field(
         default=None,
         description="Folder of the local forge; `file:` repository URLs are allowed only below it.",

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.evidence import KINDS, Answer, Bundle, Cluster, Kind, LogSource, LogText, Objects, Target, seal
+from agents.evidence.metrics import Metrics, range_queries
 from agents.evidence.recording import Recording
 from agents.evidence.relations import side_of
 from agents.incident import Incident
@@ -26,6 +27,7 @@ async def capture(
     notification: dict[str, Any] | None,
     now: Callable[[], datetime],
     recorded: Callable[[Target], Recording] | None = None,
+    metrics: Metrics | None = None,
 ) -> Bundle:
     """The sealed bundle of an attempt. `notification` is the body that opened it, if one did.
 
@@ -44,6 +46,8 @@ async def capture(
     await gathering.gather()
     if recorded is not None:
         gathering.add(recorded(gathering.target))
+    if metrics is not None:
+        answers += await _measure(metrics, gathering, captured_at)
     for kind, objects in gathering.objects.items():
         answers += _object_answers(kind, objects, gathering.target)
     answers += [_log_answer(source, text) for source, text in gathering.logs.items()]
@@ -52,6 +56,24 @@ async def capture(
         for side, count in gathering.left_out.items()
     ]
     return await asyncio.to_thread(seal, incident, attempt, answers, captured_at)
+
+
+async def _measure(metrics: Metrics, gathering: Gathering, now: datetime) -> list[Answer]:
+    """The queries of the failed analysis, asked again for both versions."""
+    runs, replica_sets = (gathering.objects[kind].objects for kind in ("analysisrun", "replicaset"))
+    queries = range_queries(runs, replica_sets, gathering.target, now)
+    series = await asyncio.gather(*(metrics.ask(query) for query in queries))
+    return [
+        Answer(
+            id=f"metrics/{number}",
+            kind="metrics",
+            side=query.side,
+            status=one.status,
+            reason=one.reason,
+            content={**query.model_dump(mode="json"), "result": list(one.result)} if one.status == "ok" else None,
+        )
+        for number, (query, one) in enumerate(zip(queries, series, strict=True), 1)
+    ]
 
 
 def target_of(incident: Incident) -> Target:
