@@ -19,8 +19,9 @@ from agents.incident import Attempt, State
 from app.capture import capture
 from app.notification import Sighting
 from app.ownership import follow
-from app.store import bundles, dead_letters, inbox, incidents
+from app.store import bundles, dead_letters, inbox, incidents, retention
 from app.store.database import Database
+from app.store.retention import Retention
 
 log = structlog.get_logger(__name__)
 CATCH_UP_SECONDS = 5.0
@@ -54,8 +55,10 @@ class Intake:
         now: Callable[[], datetime],
         recorded: Callable[[Target], Recording] | None = None,
         metrics: Metrics | None = None,
+        kept: Retention = Retention(),  # noqa: B008 - it is immutable
     ) -> None:
         self._db = db
+        self._kept = kept
         self._metrics = metrics
         self._recorded = recorded
         self._cluster = cluster
@@ -202,6 +205,9 @@ class Intake:
         if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
             await dead_letters.prune(self._db, now)
             await inbox.prune(self._db, now)
+            gone = await retention.prune(self._db, now, self._kept)
+            if gone:
+                log.info("evidence let go", bundles=len(gone))
             self._pruned_at = now
 
 

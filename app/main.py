@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -28,6 +29,7 @@ from app.reconciler import Reconciler
 from app.recorder import Recorder
 from app.settings import Settings
 from app.store.database import Database, migrate
+from app.store.retention import Retention
 from app.watch import watch_worker
 
 KEEP_ALIVE_SECONDS = 5
@@ -87,7 +89,8 @@ def create_app(
     prometheus = None
     if settings.prometheus_url:
         prometheus = Prometheus(settings.prometheus_url, settings.prometheus_token.get_secret_value())
-    steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None, prometheus)
+    kept = Retention(timedelta(days=settings.evidence_days), int(settings.evidence_gb * 2**30))
+    steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None, prometheus, kept)
     wiring = Wiring(
         db=db,
         intake=steps,

@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     )
     recorder_streams: int = Field(default=100, ge=1, description="Logs that the recorder follows at once, at most.")
     recorder_mb: int = Field(default=64, ge=1, description="Memory for the lines that the recorder holds, in MiB.")
+    evidence_days: float = Field(default=30, gt=0, description="Bundles older than this are deleted.")
+    evidence_gb: float = Field(
+        default=5, gt=0, description="Of the bundles, the newest up to this size in GiB are kept, compressed."
+    )
     prometheus_url: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",
