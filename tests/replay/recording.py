@@ -41,6 +41,8 @@ class Recording:
     """By pod and file name without `.log`: `<container>`, `<container>.previous`."""
     refusals: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     """The answers that were no log, with their HTTP status."""
+    delay: float = 0.0
+    """Seconds that it fails later than the server begins, to have many fail one after another."""
 
     def list(self, plural: str, at: float) -> list[dict[str, Any]]:
         """The objects of a kind at a moment."""
@@ -113,15 +115,38 @@ def load(name: str) -> Recording:
     return recording
 
 
-def renamed(recording: Recording, namespace: str) -> Recording:
+def renamed(recording: Recording, namespace: str, delay: float = 0.0) -> Recording:
     """The same failure in another namespace, to have many at once."""
     text = json.dumps(recording.objects).replace(f'"namespace": "{recording.namespace}"', f'"namespace": "{namespace}"')
     uid = recording.objects["rollouts"][0]["metadata"]["uid"]
     other = recording.__dict__ | {
         "namespace": namespace,
         "objects": json.loads(text.replace(uid, f"{uid}-{namespace}")),
+        "delay": delay,
     }
     return Recording(**other)
+
+
+def enlarged(recording: Recording, pods: int, lines: int) -> Recording:
+    """The same failure with this many pods, half of them canary, each with two containers of this many lines."""
+    by_hash: dict[str, dict[str, Any]] = {
+        pod["metadata"]["labels"][HASH_LABEL]: pod for pod in recording.objects["pods"]
+    }
+    logs = [text for (pod, _), text in recording.logs.items() if recording.canary_hash in pod]
+    content = (logs[0].splitlines(keepends=True) * (lines // logs[0].count("\n") + 1))[:lines]
+    many: list[dict[str, Any]] = []
+    texts: dict[tuple[str, str], str] = {}
+    for number in range(pods):
+        version = recording.canary_hash if number % 2 else recording.stable_hash
+        name = f"{recording.rollout}-{version}-{number:05}"
+        pod = json.loads(json.dumps(by_hash[version]))
+        pod["metadata"] |= {"name": name, "uid": name}
+        (container,) = pod["spec"]["containers"]
+        pod["spec"]["containers"] = [container, {**container, "name": "sidecar"}]
+        many.append(pod)
+        texts |= {(name, one["name"]): "".join(content) for one in pod["spec"]["containers"]}
+    objects = {**recording.objects, "pods": many}
+    return Recording(**(recording.__dict__ | {"objects": objects, "logs": texts, "refusals": {}}))
 
 
 def matches(labels: dict[str, str], selector: str) -> bool:

@@ -125,7 +125,11 @@ class ReplayServer:
         return [self.recordings[namespace]] if namespace in self.recordings else []
 
     def _objects(self, request: web.Request, place: Place) -> web.Response:
-        found = [one for recording in self._within(place.namespace) for one in recording.list(place.plural, self.at)]
+        found = [
+            one
+            for recording in self._within(place.namespace)
+            for one in recording.list(place.plural, self.at - recording.delay)
+        ]
         if place.name is not None:
             named = next((one for one in found if one["metadata"]["name"] == place.name), None)
             return web.json_response(named) if named else _status(404, f'{place.plural} "{place.name}" not found')
@@ -140,7 +144,7 @@ class ReplayServer:
 
     async def _log(self, request: web.Request, namespace: str | None, pod: str) -> web.StreamResponse:
         (recording,) = self._within(namespace) or (None,)
-        if recording is None or not recording.log_is_readable(pod, self.at):
+        if recording is None or not recording.log_is_readable(pod, self.at - recording.delay):
             return _status(404, f'pods "{pod}" not found')
         key = pod, request.query["container"] + (".previous" if request.query.get("previous") else "")
         if key in recording.refusals:
@@ -162,7 +166,7 @@ class ReplayServer:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
         await response.write("".join(lines).encode())
-        while recording.log_is_readable(pod, self.at) and not await self._stopped():
+        while recording.log_is_readable(pod, self.at - recording.delay) and not await self._stopped():
             continue
         await response.write_eof()
         return response
@@ -181,7 +185,7 @@ class ReplayServer:
             for recording in self._within(place.namespace) if place.plural == "rollouts" else ():
                 for entry in recording.history:
                     number = int(entry["resourceVersion"])
-                    if sent[recording.namespace] < number and entry["t"] <= self.at:
+                    if sent[recording.namespace] < number and entry["t"] <= self.at - recording.delay:
                         sent[recording.namespace] = number
                         await response.write(_line("MODIFIED", recording.version(entry)))
         return response
