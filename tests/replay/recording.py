@@ -146,7 +146,7 @@ def enlarged(recording: Recording, pods: int, lines: int) -> Recording:
         many.append(pod)
         texts |= {(name, one["name"]): "".join(content) for one in pod["spec"]["containers"]}
     objects = {**recording.objects, "pods": many}
-    return Recording(**(recording.__dict__ | {"objects": objects, "logs": texts, "refusals": {}}))
+    return Recording(**(recording.__dict__ | {"objects": objects, "logs": texts, "refusals": {}, "seconds": {}}))
 
 
 def matches(labels: dict[str, str], selector: str) -> bool:

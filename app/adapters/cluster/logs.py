@@ -23,7 +23,7 @@ async def read_log(connection: Connection, namespace: str, source: LogSource, se
 
     Of a log that does not end within `seconds`, what has come by then.
     """
-    reply = await _tail(connection, namespace, source, TAIL_LINES, seconds)
+    reply = await _tail(connection, namespace, source, TAIL_LINES + 1, seconds)  # one more tells that there are more
     text = reply.body.decode("utf-8", "replace")
     if reply.status not in {"ok", "truncated"}:
         return _without(reply)
@@ -33,7 +33,7 @@ async def read_log(connection: Connection, namespace: str, source: LogSource, se
         fewer = await _tail(connection, namespace, source, lines, seconds)
         if fewer.status == "ok":
             text = fewer.body.decode("utf-8", "replace")
-    elif text.count("\n") < TAIL_LINES:
+    elif text.count("\n") <= TAIL_LINES:
         return LogText(status=reply.status if text else "empty", reason=reply.reason, text=text)
     head = await _first_error(connection, namespace, source, text) if source.side != "stable" else ""
     what = "the first error and the newest lines" if head else "the newest lines"
