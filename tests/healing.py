@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from tests.shop import APP, BASE, BROKEN, INCIDENT, SOURCE_URL, TRACE, bundle_of, history
+
 from agents.errors import Transient
 from agents.evidence import Bundle
 from agents.graph import Ports
 from agents.policy import Policy, RepositoryRule
 from agents.verification import Request, Response, Served
 from tests.fakes import FakeForge, FakeJournal, FakeRepositories, FakeRepository, FakeSandbox, FakeWorkspace, Files
-from tests.shop import APP, BASE, BROKEN, INCIDENT, SOURCE_URL, TRACE, bundle_of, history
 
 ATTEMPT = f"{INCIDENT.key}-1"
 SETTINGS = "run: python3 -m shop --port {port}\ntest: python3 -m unittest\n"
