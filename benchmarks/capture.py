@@ -26,7 +26,6 @@ from app.notification import identify
 from app.reconciler import Reconciler
 from app.recorder import Recorder
 from app.store.database import Database, migrate
-from tests.fakes import FakeQueue
 from tests.replay.recording import Recording, enlarged, load, renamed, scenarios
 from tests.replay.server import ReplayServer
 
@@ -65,6 +64,20 @@ class _Timed(LiveCluster):
         return text
 
 
+class _Queue:
+    """What was handed over to be healed."""
+
+    def __init__(self) -> None:
+        self.entries: set[str] = set()
+
+    async def put(self, attempt_id: str, partition: str) -> None:
+        del partition
+        self.entries.add(attempt_id)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
 async def _snapshots(recording: Recording) -> list[tuple[float, float]]:
     """Seconds to the first log and to everything, of captures of a warm service; sealing is not in it."""
     took: list[tuple[float, float]] = []
@@ -81,47 +94,47 @@ async def _snapshots(recording: Recording) -> list[tuple[float, float]]:
 
 async def _shares() -> dict[str, float]:
     """With the webhook in time, and with one that is as late as a restart of ours makes it."""
-    recordings = [load(name) for name in scenarios() if not name.startswith("29-")]
-    shares: dict[str, list[float]] = {}
-    for name, late, with_recorder in (
-        ("share", 0.0, False),
-        ("share_with_recorder", 0.0, True),
-        (f"share_{LATE_SECONDS:g}s_late", LATE_SECONDS, False),
-        (f"share_{LATE_SECONDS:g}s_late_with_recorder", LATE_SECONDS, True),
-    ):
-        parts = [await _share(recording, late, with_recorder=with_recorder) for recording in recordings]
-        shares[name] = [share for share in parts if share is not None]
-    return {name: round(sum(parts) / len(parts), 3) for name, parts in shares.items()}
-
-
-async def _share(recording: Recording, late: float, *, with_recorder: bool) -> float | None:
-    """The share of the canary's logs in the bundle; None where the canary had none."""
-    wanted = {
-        f"/{pod}/{name}"
-        for pod, name in recording.logs
-        if pod.startswith(f"{recording.rollout}-{recording.canary_hash}")
+    # every first failure, all at once: each has a namespace of its own
+    recordings = [load(name) for name in scenarios() if "/" not in name and not name.startswith("29-")]
+    late = f"share_{LATE_SECONDS:g}s_late"
+    return {
+        "share": await _share(recordings, 0.0, with_recorder=False),
+        "share_with_recorder": await _share(recordings, 0.0, with_recorder=True),
+        late: await _share(recordings, LATE_SECONDS, with_recorder=False),
+        f"{late}_with_recorder": await _share(recordings, LATE_SECONDS, with_recorder=True),
     }
-    if not wanted:
-        return None
-    async with _served([recording], ago=-HEARD_SECONDS) as live:
+
+
+async def _share(recordings: Sequence[Recording], late: float, *, with_recorder: bool) -> float:
+    """The share of the canaries' logs in the bundles of captures that begin `late` seconds after the webhook."""
+    async with _served(recordings, ago=-HEARD_SECONDS) as live:
         recorder = Recorder(live, "canary" if with_recorder else "off", ("",))
-        recorder.see_rollout("prod", recording.rollout_at(-0.1))
+        for recording in recordings:
+            recorder.see_rollout("prod", recording.rollout_at(-0.1))
         task = asyncio.create_task(recorder.run())
         await asyncio.sleep(HEARD_SECONDS + late)
-        bundle = await capture(live, _incident(recording), 1, None, utc_now, recorder.recording)
+        bundles = await asyncio.gather(
+            *(capture(live, _incident(one), 1, None, utc_now, recorder.recording) for one in recordings)
+        )
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    had = {item.id for item in bundle.logs("canary")}
-    return sum(any(item.endswith(one) for item in had) for one in wanted) / len(wanted)
+    wanted = had = 0
+    for recording, bundle in zip(recordings, bundles, strict=True):
+        canary = f"{recording.rollout}-{recording.canary_hash}"
+        items = {item.id for item in bundle.logs("canary")}
+        for pod, name in (key for key in recording.logs if key[0].startswith(canary)):
+            wanted += 1
+            had += any(item.endswith(f"/{pod}/{name}") for item in items)
+    return round(had / wanted, 3)
 
 
 async def _storm() -> dict[str, Any]:
     """Many rollouts that fail one after another, which nobody notifies: the reconciler and the recorder alone."""
     recording = load("01")
     many = [renamed(recording, f"shop-{at}", at * STORM_SECONDS / ROLLOUTS) for at in range(ROLLOUTS)]
-    queue = FakeQueue()
+    queue = _Queue()
 
-    async def get_queue() -> FakeQueue:
+    async def get_queue() -> _Queue:
         return queue
 
     with tempfile.TemporaryDirectory(prefix="selfheal-capture-") as folder:

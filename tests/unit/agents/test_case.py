@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 import pytest
-from tests.shop import GITOPS_URL, SOURCE_URL
 
 from agents.case import Case, open_case, patched_environment
 from agents.errors import Denied
@@ -10,6 +9,7 @@ from agents.patch import FileChange, Patch
 from agents.policy import Policy, RepositoryRule
 from tests.fakes import FakeCommit, FakeRepositories, FakeRepository
 from tests.healing import SETTINGS, House
+from tests.shop import GITOPS_URL, SOURCE_URL
 
 
 async def opened(house: House) -> Case:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
-from tests.shop import INCIDENT, SOURCE_URL, TRACE
 
 from agents import graph
 from agents.errors import Transient
@@ -21,6 +20,7 @@ from agents.pull_request import Proposed
 from app.jobs import Healer, open_saver
 from tests.fakes import Files
 from tests.healing import ATTEMPT, CULPRIT, SETTINGS, STORY, Fuse, House, is_fixed
+from tests.shop import INCIDENT, SOURCE_URL, TRACE
 
 WHOLE = [Stage.DIAGNOSING, Stage.FIXING, Stage.VERIFYING, Stage.PUBLISHING, Stage.PROPOSED]
 

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from tests.shop import BASE, INCIDENT, PRICES, SOURCE_URL
 
 from agents.case import Case, open_case
 from agents.errors import Denied
@@ -17,6 +16,7 @@ from app.adapters.checkout import Mirrors
 from tests.fakes import FakeCommit, FakeRepository
 from tests.forges import LocalSite
 from tests.healing import House
+from tests.shop import BASE, INCIDENT, PRICES, SOURCE_URL
 
 LINK = PullRequestLink(url="https://forge/1", branch="selfheal/x", base="main")
 RUN = Check(result="failed", command="x")
