@@ -49,15 +49,22 @@ class Log:
         self.bytes = 0
         self.changed_at = 0.0
         self.latest = ""
+        self._heard: tuple[str, frozenset[str]] = ("", frozenset())
         self.task: asyncio.Task[None] | None = None
 
+    def reopen(self) -> None:
+        """A new stream begins with lines that an earlier one told already: up to this time, and these of that time."""
+        last = frozenset(line for line in self.lines if time_of(line) == self.latest)
+        self._heard = (self.latest, last)
+
     def add(self, line: str, at: float) -> int:
-        """One line, and by how much more is held now. Lines up to the latest one were heard on an earlier stream."""
-        time, before = time_of(line), self.bytes
-        if time and time <= self.latest:
-            return 0
-        self.latest = time or self.latest
+        """One line, and by how much more is held now. The lines of one trace can all have the same time."""
         line = line[:LONGEST_LINE]
+        time, before = time_of(line), self.bytes
+        until, last = self._heard
+        if time and (time < until or (time == until and line in last)):
+            return 0
+        self.latest = max(time, self.latest)
         if len(self.first_error) < FIRST_ERROR_LINES and (self.first_error or ERROR.search(line)):
             self.first_error.append(line)
             self.bytes += len(line)
@@ -192,12 +199,17 @@ class Recorder:
         if version is None or not _is_of(pod, version[0]):
             return
         self._pods[cluster, namespace, name] = pod
-        for container in _running(pod):
+        for container, restarts in _running(pod).items():
+            source = LogSource(side=version[1], pod=name, container=container, previous=True)
+            earlier = (cluster, namespace, name, f"{container}.previous")
+            if restarts and earlier not in self._logs and (cluster, namespace, name, container) not in self._logs:
+                before = self._logs[earlier] = Log(source)
+                before.changed_at = _clock()
+                before.task = asyncio.create_task(self._recall(cluster, namespace, before))
             key = (cluster, namespace, name, container)
             known = self._logs.get(key)
             if known is None:
-                source = LogSource(side=version[1], pod=name, container=container)
-                known = self._logs[key] = Log(source)
+                known = self._logs[key] = Log(source.model_copy(update={"previous": False}))
                 known.changed_at = _clock()
             if known.task is None or known.task.done():
                 self._make_room()
@@ -205,6 +217,7 @@ class Recorder:
 
     async def _follow(self, cluster: str, namespace: str, known: Log) -> None:
         """One stream, to its end: the container's, or that of the connection, after which the pod is seen again."""
+        known.reopen()
         try:
             async with aclosing(self._feed.follow_log(cluster, namespace, known.source, LINES_BEFORE)) as lines:
                 async for line in lines:
@@ -213,6 +226,14 @@ class Recorder:
                         self._shed()
         except Transient as error:
             log.info("a log cannot be followed", item=known.source.item_id, reason=str(error))
+
+    async def _recall(self, cluster: str, namespace: str, before: Log) -> None:
+        """What a container wrote before its last restart, where that was before we followed it."""
+        target = Target(cluster=cluster, namespace=namespace, rollout="", canary_hash="", stable_hash="")
+        for line in (await self._feed.log(target, before.source)).text.splitlines():
+            self.bytes += before.add(line, _clock())
+        if self.bytes > self._most_bytes:
+            self._shed()
 
     def _make_room(self) -> None:
         """One stream less, if there are as many as may be: the one that has been silent for longest."""
@@ -264,10 +285,17 @@ def _is_of(pod: Mapping[str, Any], rollout: str) -> bool:
     return f"{rollout}-{label(pod)}" in owners
 
 
-def _running(pod: Mapping[str, Any]) -> list[str]:
-    """Containers that have a log by now; one that waits to be started again still has that of its last run."""
+def _running(pod: Mapping[str, Any]) -> dict[str, int]:
+    """Containers that have a log by now, with how often they were restarted.
+
+    One that waits to be started again still has the log of its last run.
+    """
     status = dig(pod, "status")
     groups = ("initContainerStatuses", "containerStatuses")
-    states = [one for group in groups for one in mappings(status.get(group))]
     begun = {"running", "terminated"}
-    return [str(one.get("name")) for one in states if (dig(one, "state").keys() | dig(one, "lastState").keys()) & begun]
+    return {
+        str(one.get("name")): int(one.get("restartCount") or 0)
+        for group in groups
+        for one in mappings(status.get(group))
+        if (dig(one, "state").keys() | dig(one, "lastState").keys()) & begun
+    }

@@ -121,7 +121,7 @@ async def _share(recordings: Sequence[Recording], late: float, *, with_recorder:
     wanted = had = 0
     for recording, bundle in zip(recordings, bundles, strict=True):
         canary = f"{recording.rollout}-{recording.canary_hash}"
-        items = {item.id for item in bundle.logs("canary")}
+        items = {item.id for item in (*bundle.logs("canary"), *bundle.logs("stable"))}
         for pod, name in (key for key in recording.logs if key[0].startswith(canary)):
             wanted += 1
             had += any(item.endswith(f"/{pod}/{name}") for item in items)

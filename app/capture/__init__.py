@@ -5,6 +5,7 @@ Nothing that is missing raises: it becomes an item with its status, and the bund
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from agents.incident import Incident
 from app.capture.gathering import Gathering
 
 NO_CLUSTER = "no cluster is configured"
+SEALING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seal")
 EXPECTED = frozenset({"rollout", "replicaset", "pod", "analysisrun", "event", "configmap", "application"})
 """Kinds that every rollout has or may well have; that there is none of another kind goes without saying."""
 
@@ -41,7 +43,7 @@ async def capture(
             for kind in KINDS
             if kind in EXPECTED
         ]
-        return await asyncio.to_thread(seal, incident, attempt, answers, captured_at)
+        return await _seal(incident, attempt, answers, captured_at)
     gathering = Gathering(cluster, target_of(incident))
     await gathering.gather()
     if recorded is not None:
@@ -55,7 +57,7 @@ async def capture(
         Answer(id=f"logs/{side}", kind="log", side=side, status="truncated", reason=f"{count} more pods were not asked")
         for side, count in gathering.left_out.items()
     ]
-    return await asyncio.to_thread(seal, incident, attempt, answers, captured_at)
+    return await _seal(incident, attempt, answers, captured_at)
 
 
 async def _measure(metrics: Metrics, gathering: Gathering, now: datetime) -> list[Answer]:
@@ -74,6 +76,11 @@ async def _measure(metrics: Metrics, gathering: Gathering, now: datetime) -> lis
         )
         for number, (query, one) in enumerate(zip(queries, series, strict=True), 1)
     ]
+
+
+async def _seal(incident: Incident, attempt: int, answers: list[Answer], captured_at: datetime) -> Bundle:
+    """Off the loop, one bundle after another: in many threads at once it would take the time of other captures."""
+    return await asyncio.get_running_loop().run_in_executor(SEALING, seal, incident, attempt, answers, captured_at)
 
 
 def target_of(incident: Incident) -> Target:

@@ -168,7 +168,8 @@ class ReplayServer:
         await response.write("".join(lines).encode())
         while recording.log_is_readable(pod, self.at - recording.delay) and not await self._stopped():
             continue
-        await response.write_eof()
+        with contextlib.suppress(ConnectionError):  # whoever followed has gone
+            await response.write_eof()
         return response
 
     async def _watch(self, request: web.Request, place: Place) -> web.StreamResponse:

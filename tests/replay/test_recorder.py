@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.evidence import Bundle
-from agents.evidence.sealing import ERROR
+from agents.evidence import Bundle, LogSource
 from app.capture import capture, target_of
 from app.clock import utc_now
-from app.recorder import LOG_BYTES, Mode, Recorder
+from app.recorder import LOG_BYTES, Log, Mode, Recorder
 from tests.replay.recording import Recording, load, renamed
 from tests.replay.service import Service, incident_of, serving, until
 
@@ -41,9 +40,11 @@ async def captured(service: Service, recording: Recording, recorder: Recorder | 
     return await capture(service.live, incident_of(recording), 1, None, utc_now, recorded)
 
 
-@pytest.mark.parametrize(("number", "after"), [("05", 0.5), ("24", 0.6)])
+@pytest.mark.parametrize(
+    ("number", "after", "cause"), [("05", 0.5, "No module named 'pydantic_settings'"), ("24", 0.6, "ranker.go:73")]
+)
 async def test_after_the_pods_are_gone_the_recorder_still_has_their_logs(
-    number: str, after: float, tmp_path: Path
+    number: str, after: float, cause: str, tmp_path: Path
 ) -> None:
     recording = load(number)
     async with recording_of(tmp_path, recording) as (service, recorder):
@@ -51,9 +52,31 @@ async def test_after_the_pods_are_gone_the_recorder_still_has_their_logs(
         without = await captured(service, recording, None)
         bundle = await captured(service, recording, recorder)
     assert not without.logs("canary")
-    assert any(ERROR.search(bundle.contents[item.id]) for item in bundle.logs("canary"))
+    assert any(cause in bundle.contents[item.id] for item in bundle.logs("canary"))
     assert any(recording.canary_hash in str(pod["metadata"]["name"]) for pod in bundle.objects("pod"))
     assert not any(recording.canary_hash in str(pod["metadata"]["name"]) for pod in without.objects("pod"))
+
+
+async def test_what_a_container_wrote_before_its_last_restart_is_recorded_too(tmp_path: Path) -> None:
+    recording = load("05")
+    async with recording_of(tmp_path, recording) as (_, recorder):
+        target = target_of(incident_of(recording))
+        await until(lambda: {source.previous for source in recorder.recording(target).logs} == {True, False})
+        texts = {source.previous: text for source, text in recorder.recording(target).logs.items()}
+    assert "ModuleNotFoundError" in texts[True]
+
+
+async def test_a_stream_that_is_opened_again_tells_nothing_twice_and_leaves_nothing_out() -> None:
+    heard = Log(LogSource(side="canary", pod="a", container="b"))
+    lines = [f"2026-11-23T07:36:0{second}.5Z {text}" for second, text in [(1, "a"), (2, "trace"), (2, "  at x")]]
+    for line in lines:
+        heard.add(line, 0)
+    heard.reopen()
+    for line in [*lines, lines[2].replace("x", "y"), lines[0].replace("01.5", "03.5")]:
+        heard.add(line, 0)
+    assert (
+        heard.text.split() == "\n".join([*lines, lines[2].replace("x", "y"), lines[0].replace("01.5", "03.5")]).split()
+    )
 
 
 async def test_with_both_every_line_is_there_once(tmp_path: Path) -> None:
