@@ -212,8 +212,8 @@ class Recorder:
                 known = self._logs[key] = Log(source.model_copy(update={"previous": False}))
                 known.changed_at = _clock()
             if known.task is None or known.task.done():
-                self._make_room()
-                known.task = asyncio.create_task(self._follow(cluster, namespace, known))
+                work = self._follow if self._has_room() else self._recall  # what there is now is read in any case
+                known.task = asyncio.create_task(work(cluster, namespace, known))
 
     async def _follow(self, cluster: str, namespace: str, known: Log) -> None:
         """One stream, to its end: the container's, or that of the connection, after which the pod is seen again."""
@@ -228,22 +228,29 @@ class Recorder:
             log.info("a log cannot be followed", item=known.source.item_id, reason=str(error))
 
     async def _recall(self, cluster: str, namespace: str, before: Log) -> None:
-        """What a container wrote before its last restart, where that was before we followed it."""
+        """What a container wrote so far: before its last restart, or where nothing more may be followed."""
+        before.reopen()
         target = Target(cluster=cluster, namespace=namespace, rollout="", canary_hash="", stable_hash="")
         for line in (await self._feed.log(target, before.source)).text.splitlines():
             self.bytes += before.add(line, _clock())
         if self.bytes > self._most_bytes:
             self._shed()
 
-    def _make_room(self) -> None:
-        """One stream less, if there are as many as may be: the one that has been silent for longest."""
-        if self.streams < self._most_streams:
-            return
+    def _has_room(self) -> bool:
+        """Whether one more stream may be opened; the one that has been silent for longest makes room for it.
+
+        One that has told nothing yet is not silent: it has only just been opened.
+        """
         running = [one for one in self._logs.values() if one.task is not None and not one.task.done()]
-        quietest = min(running, key=lambda one: one.changed_at)
-        if quietest.task is not None:
-            quietest.task.cancel()
-            quietest.task = None
+        if len(running) < self._most_streams:
+            return True
+        told = [one for one in running if one.lines]
+        quietest = min(told, key=lambda one: one.changed_at, default=None)
+        if quietest is None or quietest.task is None:
+            return False
+        quietest.task.cancel()
+        quietest.task = None
+        return True
 
     def _shed(self) -> None:
         """Let go of lines of the logs that have been silent for longest, a tenth of the limit at once."""

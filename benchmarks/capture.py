@@ -25,6 +25,7 @@ from app.intake import Intake
 from app.notification import identify
 from app.reconciler import Reconciler
 from app.recorder import Recorder
+from app.store import bundles
 from app.store.database import Database, migrate
 from tests.replay.recording import Recording, enlarged, load, renamed, scenarios
 from tests.replay.server import ReplayServer
@@ -157,10 +158,13 @@ async def _storm() -> dict[str, Any]:
             await steps.settle(5)
             calls = live.calls - before
             watches = reconciler.listeners[0].heard.watches
+            sealed = [await bundles.load(db, attempt) for attempt in queue.entries]
+            with_logs = sum(bundle is not None and bool(bundle.logs("canary")) for bundle in sealed)
         await db.close()
     return {
         "storm_rollouts": ROLLOUTS,
         "storm_captured": len(queue.entries),
+        "storm_with_canary_logs": with_logs,
         "storm_s": round(took, 1),
         "storm_calls_per_incident": round(calls / ROLLOUTS, 1),
         "storm_rollout_watches": watches,
