@@ -77,7 +77,7 @@ class FakeCluster:
         self.asked.append(kind)
         if kind in self._answers:
             return self._answers[kind]
-        found = tuple(self._objects.get(kind, ()))
+        found = tuple(sorted(self._objects.get(kind, ()), key=_created))
         return Objects(status="ok" if found else "empty", objects=found)
 
     async def log(self, target: Target, source: LogSource) -> LogText:
@@ -89,6 +89,10 @@ class FakeCluster:
         if text is None:
             return LogText(status="gone", reason="the log is not kept")
         return LogText(status="ok" if text else "empty", text=text)
+
+
+def _created(thing: dict[str, Any]) -> str:
+    return str(thing["metadata"].get("creationTimestamp") or "")
 
 
 @dataclass(frozen=True)

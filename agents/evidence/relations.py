@@ -105,10 +105,15 @@ def _is_owned(thing: Mapping[str, Any], target: Target) -> bool:
     )
 
 
-def _is_pod(pod: Mapping[str, Any], target: Target) -> bool:
+def is_of_job(pod: Mapping[str, Any], target: Target) -> bool:
+    """Whether a pod ran for a `job` metric of this canary's analysis; it is of neither version."""
     uid = dig(pod, "metadata", "labels").get(ANALYSIS_UID)
-    if uid is not None:
-        return target.related is not None and uid in target.related.analysis_uids
+    return target.related is not None and uid in target.related.analysis_uids
+
+
+def _is_pod(pod: Mapping[str, Any], target: Target) -> bool:
+    if ANALYSIS_UID in dig(pod, "metadata", "labels"):
+        return is_of_job(pod, target)
     versions = (f"{target.rollout}-{target.canary_hash}", f"{target.rollout}-{target.stable_hash}")
     names = [str(owner.get("name")) for owner in _owners(pod, "ReplicaSet")]
     return any(name in versions or name.startswith(f"{versions[0]}-") for name in names)

@@ -11,10 +11,11 @@ from typing import Any
 
 from agents.evidence import KINDS, Answer, Bundle, Cluster, Kind, LogSource, LogText, Objects, Target, seal
 from agents.evidence.metrics import Metrics, range_queries
+from agents.evidence.origin import dig
 from agents.evidence.recording import Recording
 from agents.evidence.relations import side_of
 from agents.incident import Incident
-from app.capture.gathering import Gathering
+from app.capture.gathering import Gathering, name_of
 
 NO_CLUSTER = "no cluster is configured"
 SEALING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seal")
@@ -41,7 +42,6 @@ async def capture(
         answers += [
             Answer(id=f"objects/{kind}", kind="object", side="none", status="denied", reason=NO_CLUSTER)
             for kind in KINDS
-            if kind in EXPECTED
         ]
         return await _seal(incident, attempt, answers, captured_at)
     gathering = Gathering(cluster, target_of(incident))
@@ -131,14 +131,13 @@ def _object_answers(kind: Kind, listed: Objects, target: Target) -> Iterable[Ans
             reason=listed.reason,
         )
     for thing in listed.objects:
-        metadata = thing.get("metadata")
-        name = str(metadata.get("name") if isinstance(metadata, dict) else None)
+        name = name_of(dig(thing, "metadata").get("name"))
         is_config = kind == "configmap"
         yield Answer(
-            id=f"config/{name}" if is_config else f"objects/{kind}/{name}",
+            id=f"{'config' if is_config else f'objects/{kind}'}/{name or 'unnamed'}",
             kind="config" if is_config else "object",
             side=side_of(thing, target),
-            status=listed.status,
-            reason=listed.reason,
-            content=thing,
+            status=listed.status if name else "failed",
+            reason=listed.reason if name else "it has no name that Kubernetes would allow",
+            content=thing if name else None,
         )

@@ -5,13 +5,15 @@ webhook (FINDINGS 1). Everything else runs beside them.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Target
 from agents.evidence.origin import dig, mappings
 from agents.evidence.recording import Recording, join
-from agents.evidence.relations import relate, side_of
+from agents.evidence.relations import is_of_job, relate, side_of
+from agents.incident import NAME
 
 DEADLINE_SECONDS = 10.0
 SETTLE_SECONDS = 8.0
@@ -22,6 +24,7 @@ MOST_PODS: Mapping[Side, int] = {"canary": 40, "stable": 20, "none": 10}
 """Pods of each side whose logs are asked for."""
 AGAIN: tuple[Kind, ...] = ("analysisrun", "pod", "event")
 """Read again once the abort is visible: the first answer is from before it."""
+IS_NAME = re.compile(NAME)
 SETTLED = frozenset({"Degraded", "Healthy"})
 INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
 
@@ -107,6 +110,8 @@ class Gathering:
         counts: dict[Side, int] = dict.fromkeys(MOST_PODS, 0)
         for pod in sorted(pods, key=lambda pod: side_of(pod, self.target) != "canary"):
             side = side_of(pod, self.target)
+            if side == "none" and not is_of_job(pod, self.target):
+                continue
             sources = [source for source in log_sources(pod, side) if source not in self._opened]
             if sources and counts[side] >= MOST_PODS[side]:
                 self.left_out[side] = self.left_out.get(side, 0) + 1
@@ -149,17 +154,25 @@ class Gathering:
 
 def log_sources(pod: Mapping[str, Any], side: Side) -> Iterable[LogSource]:
     """Every container of a pod, and what ran in it before its last restart."""
-    name = str(dig(pod, "metadata").get("name"))
+    name = name_of(dig(pod, "metadata").get("name"))
     spec, status = dig(pod, "spec"), dig(pod, "status")
     groups = ("initContainers", "containers", "ephemeralContainers")
     states = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-    restarted = {one.get("name") for group in states for one in mappings(status.get(group)) if one.get("restartCount")}
+    restarted = [one.get("name") for group in states for one in mappings(status.get(group)) if one.get("restartCount")]
     for group in groups:
         for container in mappings(spec.get(group)):
-            source = LogSource(side=side, pod=name, container=str(container.get("name")))
+            inner = name_of(container.get("name"))
+            if name is None or inner is None:
+                continue
+            source = LogSource(side=side, pod=name, container=inner)
             yield source
-            if container.get("name") in restarted:
+            if inner in restarted:
                 yield source.model_copy(update={"previous": True})
+
+
+def name_of(value: Any) -> str | None:
+    """A name, if it is one that Kubernetes allows: it becomes part of a path in the bundle."""
+    return value if isinstance(value, str) and IS_NAME.fullmatch(value) else None
 
 
 def is_settled(rollouts: Iterable[Mapping[str, Any]], target: Target) -> bool:

@@ -141,7 +141,9 @@ def _wait_until_ready(service: Service, process: "subprocess.Popen[bytes]", log:
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{service.url}/readyz", timeout=2).status_code == httpx.codes.OK:
+            takes_notifications = httpx.get(f"{service.url}/readyz", timeout=2).status_code == httpx.codes.OK
+            # it would take them without its worker, but the worker's start is no part of the loop that is shown
+            if takes_notifications and b'"event": "worker ready"' in log.read_bytes():
                 return
         time.sleep(0.1)
     raise SelfhealError(f"the service did not start; its log is {log}")

@@ -14,7 +14,7 @@ import pytest
 
 from app.jobs import MOST_STARTS
 from tests.e2e.crash import INBOX, WHOLE_WAY, Role, branches, survive
-from tests.e2e.house import DONE_SECONDS, Failure, House, house_on, stage_failure
+from tests.e2e.house import DONE_SECONDS, Failure, House, house_on
 
 CHAINS: dict[str, tuple[Role, tuple[str, ...]]] = {
     "the intake between any two steps of the inbox": ("intake", tuple(f"kill {point}" for point in INBOX[1::2])),
@@ -42,11 +42,6 @@ CHAINS: dict[str, tuple[Role, tuple[str, ...]]] = {
     ),
     "both at once": ("worker", ("kill-both before sandbox.serve$", "kill-both after forge.point$")),
 }
-
-
-@pytest.fixture(scope="session")
-def failure(tmp_path_factory: pytest.TempPathFactory) -> Failure:
-    return stage_failure(tmp_path_factory.mktemp("staged") / "ground")
 
 
 @pytest.fixture

@@ -152,14 +152,6 @@ async def test_the_bundle_of_a_recorded_failure_holds_what_decides_its_cause(num
     assert "list configmaps" not in server.requests
 
 
-async def test_logs_are_asked_for_first_and_long_before_the_tightest_recorded_loss(tmp_path: Path) -> None:
-    recording = load("05")
-    _, server = await capture_recorded(recording, tmp_path)
-    lists = server.requests.index("get pods/log")
-    assert server.requests[:lists].count("list events") == 0
-    assert recording.seconds["first_log_unreadable"] == pytest.approx(0.454)
-
-
 async def test_a_capture_that_comes_too_late_says_that_the_logs_are_gone(tmp_path: Path) -> None:
     recording = load("05")
     bundle, _ = await capture_recorded(recording, tmp_path, ago=0.35)

@@ -43,6 +43,12 @@ class Mirrors:
 
     def _allowed(self, url: str) -> Path:
         """The folder of an allowed URL; links and .. are resolved before it is compared."""
+        try:
+            return self._inside(url)
+        except (ValueError, OSError, RuntimeError) as error:  # a NUL, a name too long, a ring of links
+            raise Denied(f"{url!r} is not a URL of a repository") from error
+
+    def _inside(self, url: str) -> Path:
         parts = urlsplit(url)
         if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
             raise Denied(f"{url}: only repositories of the local forge (file: URLs below its folder) can be opened")
