@@ -12,18 +12,25 @@ from typing import Protocol
 
 import structlog
 
-from agents.evidence import Bundle, Cluster
+from agents.evidence import Bundle, Cluster, Target
+from agents.evidence.metrics import Metrics
 from agents.evidence.origin import parse_time
+from agents.evidence.recording import Recording
 from agents.incident import Attempt, State
 from app.capture import capture
-from app.store import bundles, dead_letters, inbox, incidents
+from app.notification import Sighting
+from app.ownership import follow
+from app.store import bundles, dead_letters, inbox, incidents, retention
 from app.store.database import Database
+from app.store.retention import Retention
 
 log = structlog.get_logger(__name__)
 CATCH_UP_SECONDS = 5.0
 PRUNE_EVERY = timedelta(hours=1)
 MOST_AT_WORK = 1000
 """Notifications and attempts under way in this process at once; what is beyond waits for the next `catch_up`."""
+LEADS_KEPT = timedelta(minutes=10)
+"""How long a Rollout that cannot be read is tried again for."""
 MOST_TRIES = 20
 """How often an attempt's evidence is tried to be sealed in one process before the attempt is failed."""
 
@@ -47,8 +54,14 @@ class Intake:
         cluster: Cluster | None,
         queue: Callable[[], Awaitable[Queue]],
         now: Callable[[], datetime],
+        recorded: Callable[[Target], Recording] | None = None,
+        metrics: Metrics | None = None,
+        kept: Retention = Retention(),  # noqa: B008 - it is immutable
     ) -> None:
         self._db = db
+        self._kept = kept
+        self._metrics = metrics
+        self._recorded = recorded
         self._cluster = cluster
         self._queue = queue
         self._now = now
@@ -66,11 +79,35 @@ class Intake:
         """The same for `carry`."""
         self._start(lambda: self.carry(attempt), attempt=attempt.id)
 
+    def begin_lookup(self, lookup: inbox.Lookup) -> None:
+        """The same for `look_up`."""
+        self._start(lambda: self.look_up(lookup), notification=lookup.id)
+
     async def take(self, pending: inbox.Pending) -> None:
         """All steps for one notification. One that joins an attempt is done when that is noted."""
         attempt = await self._admit(pending)
         if attempt is not None:
             await self.carry(attempt)
+
+    async def look_up(self, lookup: inbox.Lookup) -> None:
+        """Find the Rollout that a notification is about something of, and take it from there.
+
+        One that cannot be read just now is left to `catch_up`, for a while.
+        """
+        if lookup.id in self._at_work:
+            return
+        self._at_work.add(lookup.id)
+        try:
+            found = await follow(self._cluster, lookup.lead)
+            if found is None and self._now() - lookup.received_at > LEADS_KEPT:
+                found = "its Rollout could not be read in time"
+            if isinstance(found, Sighting):
+                await inbox.identify(self._db, lookup.id, found)
+                await self.take(inbox.Pending(id=lookup.id, sighting=found))
+            elif found is not None:
+                await inbox.dismiss(self._db, lookup.id, "unsupported-kind", found, self._now())
+        finally:
+            self._at_work.discard(lookup.id)
 
     async def carry(self, attempt: Attempt) -> None:
         """Capture, seal and enqueue an attempt, from wherever it stands; nothing if somebody is at it already."""
@@ -92,6 +129,8 @@ class Intake:
         """
         for pending in await inbox.pending(self._db):
             await _logged(self._admit(pending), notification=pending.id)
+        for lookup in await inbox.lookups(self._db):
+            self.begin_lookup(lookup)
         waiting = (*await incidents.without_bundle(self._db), *await incidents.without_workflow(self._db))
         for attempt in waiting:
             if attempt.id not in self._at_work:
@@ -149,7 +188,8 @@ class Intake:
         self._tries[attempt.id] = tries
         await incidents.advance(self._db, attempt.id, State.CAPTURING, self._now())
         body = await inbox.body_of(self._db, await incidents.opening_body(self._db, attempt.id))
-        bundle = await capture(self._cluster, attempt.incident, attempt.number, body, self._now)
+        asked = (self._cluster, attempt.incident, attempt.number, body)
+        bundle = await capture(*asked, self._now, self._recorded, self._metrics)
         await bundles.save(self._db, attempt.id, bundle)
         self._tries.pop(attempt.id)
         gaps = [f"{item.id}: {item.status}" for item in bundle.gaps()]
@@ -176,6 +216,9 @@ class Intake:
         if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
             await dead_letters.prune(self._db, now)
             await inbox.prune(self._db, now)
+            gone = await retention.prune(self._db, now, self._kept)
+            if gone:
+                log.info("evidence let go", bundles=len(gone))
             self._pruned_at = now
 
 

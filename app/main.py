@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,19 @@ from agents.errors import Invalid, SelfhealError
 from agents.evidence import Cluster
 from app import telemetry
 from app.adapters.bundle_dir import BundleDirectory
+from app.adapters.prometheus import Prometheus
 from app.api import health, incidents, metrics, problems, rollouts
 from app.api.auth import Doorkeeper
 from app.api.wiring import Wiring
 from app.clock import utc_now
 from app.data_folder import only_one, store_url
 from app.intake import Intake, Queue
+from app.listening import Feed
+from app.reconciler import Reconciler
+from app.recorder import Recorder
 from app.settings import Settings
 from app.store.database import Database, migrate
+from app.store.retention import Retention
 from app.watch import watch_worker
 
 KEEP_ALIVE_SECONDS = 5
@@ -33,6 +39,10 @@ KEEP_ALIVE_SECONDS = 5
 SETTLE_SECONDS = 5
 """What requests and captures under way get to finish in when the service is told to stop."""
 BACKLOG = 2048
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+SIGN_IN = ("token", "ca.crt")
+"""The files that a pod with a service account has."""
+FIRST_CLUSTER_PAUSE, LONGEST_CLUSTER_PAUSE = 0.5, 15.0
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +78,30 @@ class LazyQueue:
         return HealQueue(self._data_dir)
 
 
-def create_app(settings: Settings, *, background: Callable[[], Coroutine[Any, Any, None]] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    live: Feed | None = None,
+    background: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> FastAPI:
     """The intake's application, on a migrated store. `background` runs beside it for as long as it serves."""
     db = Database(store_url(settings.data_dir))
-    cluster: Cluster | None = BundleDirectory(settings.bundles) if settings.bundles else None
+    cluster: Cluster | None = BundleDirectory(settings.bundles) if settings.bundles else live
     queue = LazyQueue(settings.data_dir)
-    steps = Intake(db, cluster, queue.get, utc_now)
+    recorder = None
+    if live is not None:
+        recorder = Recorder(
+            live,
+            settings.recorder,
+            settings.watched_namespaces,
+            most_streams=settings.recorder_streams,
+            most_bytes=settings.recorder_mb * 2**20,
+        )
+    prometheus = None
+    if settings.prometheus_url:
+        prometheus = Prometheus(settings.prometheus_url, settings.prometheus_token.get_secret_value())
+    kept = Retention(timedelta(days=settings.evidence_days), int(settings.evidence_gb * 2**30))
+    steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None, prometheus, kept)
     wiring = Wiring(
         db=db,
         intake=steps,
@@ -88,6 +116,11 @@ def create_app(settings: Settings, *, background: Callable[[], Coroutine[Any, An
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         steps.begin_catching_up()
         beside = [asyncio.create_task(queue.warm())]
+        if live is not None and recorder is not None:
+            beside += [asyncio.create_task(_keep_asking(live, name)) for name in live.names]
+            beside.append(asyncio.create_task(live.keep_fresh()))
+            reconciler = Reconciler(live, db, steps, utc_now, settings.watched_namespaces, recorder.see_rollout)
+            beside += [asyncio.create_task(reconciler.run()), asyncio.create_task(recorder.run())]
         if background is not None:
             beside.append(asyncio.ensure_future(background()))
         log.info("intake ready", host=settings.host, port=settings.port)
@@ -96,20 +129,57 @@ def create_app(settings: Settings, *, background: Callable[[], Coroutine[Any, An
             task.cancel()
         await asyncio.gather(steps.stop(SETTLE_SECONDS), *beside, return_exceptions=True)
         await queue.close()
+        if live is not None:
+            await live.close()
+        if prometheus is not None:
+            await prometheus.close()
         await db.close()
 
-    return assemble(wiring, lifespan)
+    async def is_ready() -> bool:
+        return (live is None or live.has_answered) and await db.takes_writes()
+
+    return assemble(wiring, lifespan, is_ready)
 
 
-def assemble(wiring: Wiring, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
-    """The routes on their collaborators."""
+def assemble(
+    wiring: Wiring,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    is_ready: Callable[[], Awaitable[bool]] | None = None,
+) -> FastAPI:
+    """The routes on their collaborators; without `is_ready` the service is ready once the inbox takes writes."""
     app = FastAPI(title="Self-Healing Rollouts", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     problems.install(app)
-    app.include_router(health.router(wiring.db.takes_writes))
+    app.include_router(health.router(is_ready or wiring.db.takes_writes))
     app.include_router(rollouts.router(wiring))
     app.include_router(incidents.router(wiring))
     app.include_router(metrics.router(wiring))
     return app
+
+
+async def _keep_asking(live: Feed, name: str) -> None:
+    """Until a cluster has answered once: the service is not ready before, and its first capture finds it warm."""
+    pause = FIRST_CLUSTER_PAUSE
+    while not await live.check(name):
+        log.warning("the cluster does not answer yet", cluster=name, next_try_in=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_CLUSTER_PAUSE)
+
+
+async def open_clusters(settings: Settings) -> Feed | None:
+    """The live clusters that the settings name, or the one that this pod runs in; None where there is none.
+
+    `Invalid` says which kubeconfig, context or name is wrong.
+    """
+    contexts = settings.cluster_contexts
+    if not contexts and settings.bundles is None and all((SERVICE_ACCOUNT / name).is_file() for name in SIGN_IN):
+        if len(settings.clusters) > 1:
+            raise Invalid("SELFHEAL_CONTEXTS: webhook tokens name several clusters; `<cluster>:` names the pod's own")
+        contexts = {settings.clusters[0]: None}
+    if not contexts:
+        return None
+    from app.adapters.cluster import LiveCluster, load_contexts  # noqa: PLC0415 - slow to import, and not always needed
+
+    return LiveCluster(await load_contexts(settings.kubeconfig, contexts), settings.argocd_namespace)
 
 
 def serve_intake(settings: Settings, *, with_worker: bool) -> None:
@@ -120,10 +190,11 @@ def serve_intake(settings: Settings, *, with_worker: bool) -> None:
     telemetry.configure(settings.log_level)
     if settings.bundles is not None and not settings.bundles.is_dir():
         raise Invalid(f"SELFHEAL_BUNDLES: there is no folder {settings.bundles}")
+    live = asyncio.run(open_clusters(settings))
     with only_one(settings.data_dir, "intake"), _listen(settings.host, settings.port) as listener:
         migrate(store_url(settings.data_dir))
         config = uvicorn.Config(
-            create_app(settings, background=watch_worker if with_worker else None),
+            create_app(settings, live=live, background=watch_worker if with_worker else None),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SETTLE_SECONDS,
             log_config=None,

@@ -14,10 +14,11 @@ from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.evidence.origin import HASH_LABEL, parse_time
+from agents.evidence.origin import HASH_LABEL, mappings, parse_time
 from agents.incident import NAME, Incident
 
-Disposition = Literal["incident", "ignored", "signal", "unsupported-kind"]
+Disposition = Literal["incident", "lookup", "ignored", "signal", "unsupported-kind"]
+"""`lookup`: the body is about something of a Rollout, which has to be read before more can be said."""
 
 FAILURES = frozenset(
     {
@@ -28,6 +29,9 @@ FAILURES = frozenset(
         "on-canary-inconclusive",
     }
 )
+OWNED_FAILURES = FAILURES | {"on-experiment-failed", "on-experiment-error", "on-metric-failed", "on-metric-error"}
+"""Of AnalysisRuns and Experiments: a trigger can be subscribed to for these objects as well (argo-contract 1.4)."""
+FAILED = frozenset({"Failed", "Error"})
 SIGNALS = frozenset({"on-rollout-completed", "on-skip-steps"})
 ENABLED = "selfheal.io/enabled"
 REVISION = "rollout.argoproj.io/revision"
@@ -50,8 +54,26 @@ class Sighting(BaseModel):
     """When the newest failed AnalysisRun of this canary was created."""
 
 
+class Lead(BaseModel):
+    """What a failed AnalysisRun or Experiment says of the Rollout that it belongs to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cluster: str
+    namespace: str
+    owner_kind: Literal["Rollout", "Experiment"]
+    owner: str
+    canary_hash: str | None
+    """None for a run of an Experiment, which has no labels (FINDINGS 4.8)."""
+    trigger: str
+    failed_at: datetime | None = None
+
+
 class Notification(BaseModel):
-    """A body that could be read, and what it does. `sighting` stands exactly where the disposition is `incident`."""
+    """A body that could be read, and what it does.
+
+    `sighting` stands exactly where the disposition is `incident`, `lead` where it is `lookup`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,6 +84,7 @@ class Notification(BaseModel):
     rollout: str | None = None
     canary_hash: str | None = None
     sighting: Sighting | None = None
+    lead: Lead | None = None
     body: dict[str, Any]
 
 
@@ -88,8 +111,7 @@ def read(raw: bytes, cluster: str) -> Notification:
         body=body,
     )
     if not _is_rollout(rollout):
-        reason = f"{_text(rollout.get('kind')) or 'this object'} is not a Rollout"
-        return found.model_copy(update={"disposition": "unsupported-kind", "reason": reason})
+        return found.model_copy(update=_owned(rollout, trigger, cluster))
     if trigger in SIGNALS:
         return found
     if trigger not in FAILURES:
@@ -186,12 +208,45 @@ def _is_rollout(thing: Mapping[str, Any]) -> bool:
     return bool(spec) and "metrics" not in spec and "templates" not in spec
 
 
+def _owned(thing: Mapping[str, Any], trigger: str | None, cluster: str) -> dict[str, Any]:
+    """What a body about something else than a Rollout does."""
+    lead = _lead(thing, trigger, cluster)
+    if lead is not None:
+        return {"disposition": "lookup", "canary_hash": lead.canary_hash, "rollout": None, "lead": lead}
+    return {
+        "disposition": "unsupported-kind",
+        "reason": f"{_text(thing.get('kind')) or 'this object'} is not a Rollout",
+    }
+
+
+def _lead(thing: Mapping[str, Any], trigger: str | None, cluster: str) -> Lead | None:
+    """The Rollout or Experiment that a failed AnalysisRun or Experiment names as its owner; None if there is none."""
+    metadata = _mapping(thing.get("metadata"))
+    namespace = _name(metadata.get("namespace"))
+    failed = _text(_mapping(thing.get("status")).get("phase")) in FAILED
+    if trigger not in OWNED_FAILURES or namespace is None or not failed:
+        return None
+    for owner in mappings(metadata.get("ownerReferences")):
+        kind, name = owner.get("kind"), _name(owner.get("name"))
+        if name is not None and (kind == "Rollout" or kind == "Experiment"):  # noqa: PLR1714 - mypy narrows only this
+            return Lead(
+                cluster=cluster,
+                namespace=namespace,
+                owner_kind=kind,
+                owner=name,
+                canary_hash=_name(_mapping(metadata.get("labels")).get(HASH_LABEL)),
+                trigger=trigger,
+                failed_at=parse_time(metadata.get("creationTimestamp")),
+            )
+    return None
+
+
 def _newest_failure(body: Mapping[str, Any], pod_hash: str) -> datetime | None:
     runs = body.get("analysisRuns")
     moments = []
     for run in runs if isinstance(runs, list) else []:
         metadata = _mapping(_mapping(run).get("metadata"))
-        failed = _text(_mapping(_mapping(run).get("status")).get("phase")) in {"Failed", "Error"}
+        failed = _text(_mapping(_mapping(run).get("status")).get("phase")) in FAILED
         labelled = _text(_mapping(metadata.get("labels")).get(HASH_LABEL))
         created = parse_time(metadata.get("creationTimestamp"))
         if failed and created is not None and labelled in {pod_hash, None}:

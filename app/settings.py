@@ -79,6 +79,39 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of evidence served as if it were a cluster: `<cluster>/<namespace>/<rollout>/<hash>/`.",
     )
+    kubeconfig: Path | None = Field(
+        default=None,
+        description="A kubeconfig file, to read evidence from the clusters of its contexts. Without it and "
+        "`SELFHEAL_CONTEXTS`, a service that runs in a pod reads from the pod's own cluster.",
+    )
+    contexts: str = Field(
+        default="",
+        description="`<cluster>:<context>,...`: which context of the kubeconfig is which cluster; `<cluster>:` is the "
+        "pod's own cluster. Without it, the only cluster that a webhook token names has the current context.",
+    )
+    namespaces: str = Field(
+        default="",
+        description="Namespaces whose Rollouts are watched, `<namespace>,...`; all of them if empty, which takes a "
+        "ClusterRoleBinding.",
+    )
+    argocd_namespace: str = Field(default="argocd", description="Namespace of Argo CD's Applications.")
+    recorder: Literal["off", "canary", "all"] = Field(
+        default="canary",
+        description="Whose logs are followed while a canary is in progress, in memory: nobody's, the canary's, or the "
+        "stable version's too.",
+    )
+    recorder_streams: int = Field(default=100, ge=1, description="Logs that the recorder follows at once, at most.")
+    recorder_mb: int = Field(default=64, ge=1, description="Memory for the lines that the recorder holds, in MiB.")
+    evidence_days: float = Field(default=30, gt=0, description="Bundles older than this are deleted.")
+    evidence_gb: float = Field(
+        default=5, gt=0, description="Of the bundles, the newest up to this size in GiB are kept, compressed."
+    )
+    prometheus_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Prometheus that the queries of a failed analysis are asked again at, for both versions.",
+    )
+    prometheus_token: SecretStr = Field(default=SecretStr(""), description="Bearer token for it, if it takes one.")
     forge_dir: Path | None = Field(
         default=None,
         description="Folder of the local forge; `file:` repository URLs are allowed only below it.",
@@ -151,6 +184,22 @@ class Settings(BaseSettings):
     def _ignore_service_link(cls, value: Any) -> Any:
         """In a pod beside a Service called `selfheal`, Kubernetes sets SELFHEAL_PORT to that Service's address."""
         return cls.model_fields["port"].default if SERVICE_URL.match(str(value)) else value
+
+    @model_validator(mode="after")
+    def _refuse_two_clusters(self) -> Self:
+        if self.bundles is not None and (self.kubeconfig is not None or self.contexts):
+            raise ValueError(
+                "SELFHEAL_BUNDLES serves as the cluster; leave out SELFHEAL_KUBECONFIG and SELFHEAL_CONTEXTS"
+            )
+        if self.kubeconfig is not None and not self.contexts and len(self.clusters) > 1:
+            raise ValueError("SELFHEAL_CONTEXTS: webhook tokens name several clusters, so name the context of each")
+        unknown = self.cluster_contexts.keys() - {*self.clusters}
+        if unknown:
+            raise ValueError(
+                f"SELFHEAL_CONTEXTS: no webhook token names {', '.join(sorted(unknown))}; "
+                f"there are {', '.join(self.clusters)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:
@@ -235,6 +284,24 @@ class Settings(BaseSettings):
             callers.append(ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip())))
         _refuse_shared("SELFHEAL_API_TOKENS", [(caller.token, (caller.name, caller.scopes)) for caller in callers])
         return tuple(callers)
+
+    @property
+    def cluster_contexts(self) -> dict[str, str | None]:
+        """The kubeconfig's context of each cluster: "" is the current one, None the cluster that this pod runs in."""
+        found: dict[str, str | None] = {}
+        for entry in filter(str.strip, self.contexts.split(",")):
+            cluster, colon, context = entry.strip().partition(":")
+            if not colon or not re.fullmatch(NAME, cluster) or cluster in found:
+                raise ValueError("SELFHEAL_CONTEXTS: each entry is <cluster>:<context>, and each cluster is there once")
+            found[cluster] = context.strip() or None
+        if not found and self.kubeconfig is not None:
+            return {self.clusters[0]: ""}
+        return found
+
+    @property
+    def watched_namespaces(self) -> tuple[str, ...]:
+        """Where Rollouts are watched; a single empty name is all namespaces."""
+        return tuple(dict.fromkeys(name.strip() for name in self.namespaces.split(",") if name.strip())) or ("",)
 
     @property
     def clusters(self) -> tuple[str, ...]:

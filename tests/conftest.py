@@ -14,6 +14,7 @@ from app.store.database import Database, migrate
 from tests.github_server import WRITER, GitHubServer, Grant
 
 IN_CI = bool(os.environ.get("CI"))  # noqa: TID251
+TEST_KUBECONFIG = os.environ.get("SELFHEAL_TEST_KUBECONFIG", "")  # noqa: TID251
 
 for name in [name for name in os.environ if name.startswith(("SELFHEAL_", "GIT_", "KUBE"))]:  # noqa: TID251
     del os.environ[name]  # noqa: TID251

@@ -64,6 +64,14 @@ class FakeCluster:
                 return Objects(status="ok", objects=(thing,))
         return Objects(status="gone", reason=f"there is no rollout {namespace}/{rollout}")
 
+    async def read(self, cluster: str, kind: Kind, namespace: str, name: str) -> Objects:
+        del cluster
+        for thing in self._objects.get(kind, ()):
+            metadata = thing["metadata"]
+            if (metadata.get("namespace"), metadata["name"]) == (namespace, name):
+                return Objects(status="ok", objects=(thing,))
+        return Objects(status="gone", reason=f"there is no {kind} {namespace}/{name}")
+
     async def objects(self, target: Target, kind: Kind) -> Objects:
         del target
         self.asked.append(kind)

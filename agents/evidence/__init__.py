@@ -5,13 +5,28 @@ repository, so an incident can be exported, replayed and diagnosed offline by th
 (DESIGN section 7).
 """
 
-from agents.evidence.cluster import KINDS, Cluster, Kind, LogSource, LogText, Objects, Side, Status, Target
+from agents.evidence.cluster import (
+    FIRST,
+    KINDS,
+    LATER,
+    Cluster,
+    Kind,
+    LogSource,
+    LogText,
+    Objects,
+    Related,
+    Side,
+    Status,
+    Target,
+)
 from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Version, cite_lines, holds
 from agents.evidence.origin import ManifestSource, manifest_source, version_of
 from agents.evidence.sealing import Answer, from_files, seal, to_files
 
 __all__ = [
+    "FIRST",
     "KINDS",
+    "LATER",
     "Answer",
     "Bundle",
     "Citation",
@@ -24,6 +39,7 @@ __all__ = [
     "Manifest",
     "ManifestSource",
     "Objects",
+    "Related",
     "Side",
     "Status",
     "Target",

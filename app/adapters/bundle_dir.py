@@ -16,14 +16,6 @@ from typing import Any, Literal
 from agents.errors import Invalid
 from agents.evidence import Bundle, Kind, LogSource, LogText, Objects, Target, from_files
 
-FOLDERS: dict[Kind, str] = {
-    "rollout": "objects/rollout",
-    "replicaset": "objects/replicaset",
-    "pod": "objects/pod",
-    "analysisrun": "objects/analysisrun",
-    "configmap": "config",
-    "application": "objects/application",
-}
 MOST_FILE_BYTES = 64 * 1024 * 1024
 MOST_BUNDLE_BYTES = 256 * 1024 * 1024
 MOST_FILES = 10_000
@@ -37,6 +29,9 @@ class BundleDirectory:
 
     async def find(self, cluster: str, namespace: str, rollout: str) -> Objects:
         return await asyncio.to_thread(self._find, (cluster, namespace, rollout))
+
+    async def read(self, cluster: str, kind: Kind, namespace: str, name: str) -> Objects:
+        return await asyncio.to_thread(self._named, kind, (cluster, namespace), name)
 
     async def objects(self, target: Target, kind: Kind) -> Objects:
         return await asyncio.to_thread(self._objects, target, kind)
@@ -52,19 +47,31 @@ class BundleDirectory:
                 return gone
             versions = [one for one in folder.iterdir() if self._below(folder, one.name, "dir")]
             for version in sorted(versions, key=lambda one: one.stat().st_mtime, reverse=True):
-                found = self._read_objects(version, FOLDERS["rollout"])
+                found = self._read_objects(version, _folder_of("rollout"))
                 if found.objects:
                     return found
         except OSError as error:
             return Objects(status="failed", reason=str(error))
         return gone
 
+    def _named(self, kind: Kind, names: tuple[str, str], name: str) -> Objects:
+        try:
+            folder = self._inside(*names)
+            for rollout in sorted(folder.iterdir()) if folder else ():
+                for version in sorted(rollout.iterdir()) if rollout.is_dir() else ():
+                    thing = self._read_json(version, f"{_folder_of(kind)}/{name}.json")
+                    if isinstance(thing, dict):
+                        return Objects(status="ok", objects=(thing,))
+        except OSError as error:
+            return Objects(status="failed", reason=str(error))
+        return Objects(status="gone", reason=f"nothing is kept of the {kind} {names[1]}/{name}")
+
     def _objects(self, target: Target, kind: Kind) -> Objects:
         try:
             folder = self._folder(target)
             if folder is None:
                 return Objects(status="gone", reason="nothing is kept of this canary")
-            return self._read_events(folder) if kind == "event" else self._read_objects(folder, FOLDERS[kind])
+            return self._read_events(folder) if kind == "event" else self._read_objects(folder, _folder_of(kind))
         except OSError as error:
             return Objects(status="failed", reason=str(error))
 
@@ -133,6 +140,10 @@ class BundleDirectory:
 def _created(thing: dict[str, Any]) -> str:
     metadata = thing.get("metadata")
     return str(metadata.get("creationTimestamp") or "") if isinstance(metadata, dict) else ""
+
+
+def _folder_of(kind: Kind) -> str:
+    return "config" if kind == "configmap" else f"objects/{kind}"
 
 
 def read_bundle(path: Path) -> Bundle:

@@ -42,6 +42,8 @@ def router(wiring: Wiring) -> APIRouter:
         sighting = found.sighting
         if sighting is not None:
             wiring.intake.begin(inbox.Pending(id=row, sighting=sighting))
+        elif found.lead is not None:
+            wiring.intake.begin_lookup(inbox.Lookup(id=row, lead=found.lead, received_at=now))
         incident = sighting.incident.key if sighting else None
         return _answer({"disposition": found.disposition, "reason": found.reason, "incident": incident})
 

@@ -3,15 +3,16 @@
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from app.notification import Notification, Sighting
+from app.notification import Disposition, Lead, Notification, Sighting
 from app.store.database import reads, writes
 from app.store.tables import inbox
 
@@ -38,6 +39,16 @@ class Pending(BaseModel):
     sighting: Sighting
 
 
+class Lookup(BaseModel):
+    """A notification of something of a Rollout that has not been looked up yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    lead: Lead
+    received_at: datetime
+
+
 def row_id(cluster: str, raw: bytes) -> str:
     """The same body from the same cluster is the same row."""
     return hashlib.sha256(cluster.encode() + b"\0" + raw).hexdigest()
@@ -49,6 +60,7 @@ def put(
 ) -> None:
     """Keep a notification; one that is there already counts up its deliveries."""
     sighting = notification.sighting
+    waiting = sighting or notification.lead
     values = {
         "id": row,
         "received_at": now,
@@ -60,10 +72,10 @@ def put(
         "rollout": notification.rollout,
         "canary_hash": notification.canary_hash,
         "incident": sighting.incident.key if sighting else None,
-        "sighting": sighting.model_dump(mode="json") if sighting else None,
+        "sighting": waiting.model_dump(mode="json") if waiting else None,
         "body": zlib.compress(json.dumps(redacted).encode(), 1),
         "deliveries": 1,
-        "admitted_at": None if sighting else now,
+        "admitted_at": None if waiting else now,
     }
     connection.execute(UPSERT[connection.dialect.name], values)
 
@@ -71,14 +83,46 @@ def put(
 @reads
 def pending(connection: Connection) -> tuple[Pending, ...]:
     """The oldest notifications that were not admitted."""
+    rows = _waiting(connection, inbox.c.disposition != "lookup")
+    return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
+
+
+@reads
+def lookups(connection: Connection) -> tuple[Lookup, ...]:
+    """The oldest notifications whose Rollout is not known yet."""
+    rows = _waiting(connection, inbox.c.disposition == "lookup")
+    return tuple(Lookup(id=row.id, lead=Lead.model_validate(row.sighting), received_at=row.received_at) for row in rows)
+
+
+def _waiting(connection: Connection, which: ColumnElement[bool]) -> Sequence[Any]:
     query = (
-        select(inbox.c.id, inbox.c.sighting)
-        .where(inbox.c.admitted_at.is_(None))
+        select(inbox.c.id, inbox.c.sighting, inbox.c.received_at)
+        .where(inbox.c.admitted_at.is_(None), which)
         .order_by(inbox.c.received_at, inbox.c.id)
         .limit(MOST_PENDING)
     )
-    rows = connection.execute(query).all()
-    return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
+    return connection.execute(query).all()
+
+
+@writes
+def identify(connection: Connection, row: str, sighting: Sighting) -> None:
+    """A row whose Rollout was found: from now on it waits to be admitted like any other."""
+    incident = sighting.incident
+    values = {
+        "disposition": "incident",
+        "rollout": incident.rollout,
+        "canary_hash": incident.canary_hash,
+        "incident": incident.key,
+        "sighting": sighting.model_dump(mode="json"),
+    }
+    connection.execute(update(inbox).where(inbox.c.id == row).values(values))
+
+
+@writes
+def dismiss(connection: Connection, row: str, disposition: Disposition, reason: str, now: datetime) -> None:
+    """A row that leads to no incident, and why."""
+    values = {"disposition": disposition, "reason": reason, "admitted_at": now}
+    connection.execute(update(inbox).where(inbox.c.id == row).values(values))
 
 
 @writes

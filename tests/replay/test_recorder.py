@@ -1,0 +1,163 @@
+"""The flight recorder on a cluster that replays failures: what it has heard when the pods are gone, and its bounds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agents.evidence import Bundle, LogSource
+from app.capture import capture, target_of
+from app.clock import utc_now
+from app.recorder import LOG_BYTES, Log, Mode, Recorder
+from tests.replay.recording import Recording, load, renamed
+from tests.replay.service import Service, incident_of, serving, until
+
+
+@asynccontextmanager
+async def recording_of(
+    folder: Path, *recordings: Recording, mode: Mode = "canary", streams: int = 100, most_bytes: int = 1 << 20
+) -> AsyncIterator[tuple[Service, Recorder]]:
+    """A recorder at work half a second before the failure, which has heard something if it listens at all."""
+    async with serving(folder, *recordings) as service:
+        service.server.begin(ago=-0.5)
+        recorder = Recorder(service.live, mode, ("",), most_streams=streams, most_bytes=most_bytes)
+        for recording in recordings:
+            recorder.see_rollout("prod", recording.rollout_at(-0.1))
+        task = asyncio.create_task(recorder.run())
+        try:
+            if mode != "off":
+                await until(lambda: recorder.bytes)
+            yield service, recorder
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def captured(service: Service, recording: Recording, recorder: Recorder | None) -> Bundle:
+    recorded = recorder.recording if recorder else None
+    return await capture(service.live, incident_of(recording), 1, None, utc_now, recorded)
+
+
+@pytest.mark.parametrize(
+    ("number", "after", "cause"), [("05", 0.5, "No module named 'pydantic_settings'"), ("24", 0.6, "ranker.go:73")]
+)
+async def test_after_the_pods_are_gone_the_recorder_still_has_their_logs(
+    number: str, after: float, cause: str, tmp_path: Path
+) -> None:
+    recording = load(number)
+    async with recording_of(tmp_path, recording) as (service, recorder):
+        await until(lambda: service.server.at > after)
+        without = await captured(service, recording, None)
+        bundle = await captured(service, recording, recorder)
+    assert not without.logs("canary")
+    assert any(cause in bundle.contents[item.id] for item in bundle.logs("canary"))
+    assert any(recording.canary_hash in str(pod["metadata"]["name"]) for pod in bundle.objects("pod"))
+    assert not any(recording.canary_hash in str(pod["metadata"]["name"]) for pod in without.objects("pod"))
+
+
+async def test_what_a_container_wrote_before_its_last_restart_is_recorded_too(tmp_path: Path) -> None:
+    recording = load("05")
+    async with recording_of(tmp_path, recording) as (_, recorder):
+        target = target_of(incident_of(recording))
+        await until(lambda: {source.previous for source in recorder.recording(target).logs} == {True, False})
+        texts = {source.previous: text for source, text in recorder.recording(target).logs.items()}
+    assert "ModuleNotFoundError" in texts[True]
+
+
+async def test_a_stream_that_is_opened_again_tells_nothing_twice_and_leaves_nothing_out() -> None:
+    heard = Log(LogSource(side="canary", pod="a", container="b"))
+    lines = [f"2026-11-23T07:36:0{second}.5Z {text}" for second, text in [(1, "a"), (2, "trace"), (2, "  at x")]]
+    for line in lines:
+        heard.add(line, 0)
+    heard.reopen()
+    for line in [*lines, lines[2].replace("x", "y"), lines[0].replace("01.5", "03.5")]:
+        heard.add(line, 0)
+    assert (
+        heard.text.split() == "\n".join([*lines, lines[2].replace("x", "y"), lines[0].replace("01.5", "03.5")]).split()
+    )
+
+
+async def test_with_both_every_line_is_there_once(tmp_path: Path) -> None:
+    recording = load("01")
+    async with recording_of(tmp_path, recording) as (service, recorder):
+        await until(lambda: service.server.at > 0)
+        without = await captured(service, recording, None)
+        bundle = await captured(service, recording, recorder)
+    (item,) = bundle.logs("canary")
+    assert bundle.contents[item.id] == without.contents[item.id]
+
+
+async def test_stable_pods_are_followed_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    recording = load("01")
+    target = target_of(incident_of(recording))
+    heard: dict[Mode, set[str]] = {}
+    modes: tuple[Mode, ...] = ("off", "canary", "all")
+    for mode in modes:
+        async with recording_of(tmp_path, recording, mode=mode) as (service, recorder):
+            await asyncio.sleep(0.1)
+            heard[mode] = {source.side for source in recorder.recording(target).logs}
+            assert (service.server.requests.count("list pods") == 0) == (mode == "off")
+    assert heard == {"off": set(), "canary": {"canary"}, "all": {"canary", "stable"}}
+
+
+async def test_another_rollouts_lines_are_not_in_it(tmp_path: Path) -> None:
+    recording = load("01")
+    other = renamed(recording, "elsewhere")
+    async with recording_of(tmp_path, recording, other) as (_, recorder):
+        await until(lambda: recorder.streams == 2)
+        target = target_of(incident_of(recording))
+        assert len(recorder.recording(target).logs) == 1
+        assert len(recorder.recording(target.model_copy(update={"rollout": "other"})).logs) == 0
+
+
+async def test_memory_stays_within_its_limit_and_the_newest_lines_are_kept(tmp_path: Path) -> None:
+    recording = load("01")
+    pod = next(pod for pod, _ in recording.logs if recording.canary_hash in pod)
+    lines = [f"2026-11-23T07:36:{at // 1000:02}.{at % 1000:03}Z {'x' * 9000} {at}\n" for at in range(400)]
+    recording.logs[pod, "checkout"] = "".join(lines)
+    limit = 300_000
+    async with recording_of(tmp_path, recording, most_bytes=limit) as (_, recorder):
+        target = target_of(incident_of(recording))
+        await until(lambda: any(lines[-1] in text for text in recorder.recording(target).logs.values()))
+        assert 0 < recorder.bytes <= limit < LOG_BYTES
+        assert recorder.bytes == sum(one.bytes for one in recorder._logs.values())
+
+
+async def test_of_one_long_log_the_first_error_is_kept_too(tmp_path: Path) -> None:
+    recording = load("01")
+    pod = next(pod for pod, _ in recording.logs if recording.canary_hash in pod)
+    lines = [f"2026-11-23T07:36:{at // 1000:02}.{at % 1000:03}Z {'x' * 9000} {at}\n" for at in range(400)]
+    lines[3] = "2026-11-23T07:36:00.003Z ERROR the cause\n"
+    recording.logs[pod, "checkout"] = "".join(lines)
+    async with recording_of(tmp_path, recording, most_bytes=64 << 20) as (_, recorder):
+        target = target_of(incident_of(recording))
+        await until(lambda: any(lines[-1] in text for text in recorder.recording(target).logs.values()))
+        (text,) = recorder.recording(target).logs.values()
+    assert text.count("ERROR the cause") == 1
+    assert lines[-1] in text
+    assert lines[200] not in text
+
+
+async def test_no_more_streams_are_open_than_may_be_and_every_log_is_read_once_all_the_same(tmp_path: Path) -> None:
+    recordings = [renamed(load("01"), f"shop-{number}") for number in range(6)]
+    async with recording_of(tmp_path, *recordings, streams=3) as (_, recorder):
+        targets = [target_of(incident_of(one)) for one in recordings]
+        await until(lambda: all(recorder.recording(target).logs for target in targets))
+        await until(lambda: recorder.streams <= 3)
+
+
+async def test_what_is_over_is_forgotten_later(tmp_path: Path) -> None:
+    recording = load("01")
+    async with recording_of(tmp_path, recording) as (_, recorder):
+        healthy = recording.rollout_at(1)
+        healthy["status"] = healthy["status"] | {"currentPodHash": recording.stable_hash, "phase": "Healthy"}
+        now = asyncio.get_running_loop().time()
+        recorder.forget(now + 1)
+        assert recorder.bytes
+        recorder.see_rollout("prod", healthy)
+        recorder.forget(now - 60)
+        assert recorder.bytes
+        recorder.forget(now + 60)
+        assert (recorder.bytes, recorder.recording(target_of(incident_of(recording))).pods) == (0, ())
