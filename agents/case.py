@@ -4,6 +4,8 @@ Opens the repositories that the evidence names and the policy allows, lets triag
 how the failure could be seen again. What could not be looked at becomes a note, never evidence.
 """
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Repositories, Repository
@@ -45,11 +47,13 @@ class Case(BaseModel):
     notes: tuple[str, ...]
 
 
-async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Case:
-    """Diagnose a bundle, and gather what the later stages need."""
-    notes: list[str] = []
+async def open_case(
+    bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy, before: Sequence[str] = ()
+) -> Case:
+    """Diagnose a bundle, and gather what the later stages need. `before` is what was noted before."""
+    notes = list(before)
     version, stable = bundle.manifest.canary, bundle.manifest.stable
-    manifests = manifest_source(bundle)
+    manifests = _spelled_as_listed(manifest_source(bundle), policy)
     source = await _open(version.repo, "source", repositories, policy, notes)
     configuration = await _open(manifests.repo if manifests else None, "manifest", repositories, policy, notes)
     findings = await triage(bundle, source, configuration)
@@ -61,7 +65,7 @@ async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, po
     if source is not None and version.repo and version.commit:
         program = Program(url=version.repo, commit=version.commit)
     ground = None
-    if diagnosis.repository == "source" and program and stable.commit:
+    if diagnosis.repository == "source" and program and stable.commit and stable.repo == program.url:
         ground = Ground(url=program.url, stable=stable.commit, canary=program.commit)
     if diagnosis.repository == "manifests" and configuration is not None and manifests is not None:
         ground = Ground(url=manifests.repo, stable=manifests.stable, canary=manifests.canary)
@@ -75,6 +79,12 @@ async def open_case(bundle: Bundle, repositories: Repositories, forge: Forge, po
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=(*notes, *findings.notes),
     )
+
+
+def _spelled_as_listed(manifests: ManifestSource | None, policy: Policy) -> ManifestSource | None:
+    """Argo CD often knows the repository by its ssh address, the policy by its https one."""
+    url = policy.listed(manifests.repo) if manifests is not None else None
+    return manifests if manifests is None or url is None else manifests.model_copy(update={"repo": url})
 
 
 async def patched_environment(

@@ -17,12 +17,13 @@ from langgraph.runtime import Runtime
 from agents.case import Case, open_case, patched_environment
 from agents.changes import Repositories
 from agents.diagnosis import public
-from agents.evidence import Bundle
+from agents.evidence import Bundle, Registry
 from agents.fix import propose
 from agents.incident import State as Stage
 from agents.outcome import OUTCOME, Outcome, conclude
 from agents.patch import Patch
 from agents.policy import Policy
+from agents.provenance import identify
 from agents.pull_request import Forge
 from agents.verification import Sandbox, Verification, Workspace, verify
 
@@ -32,6 +33,10 @@ class Journal(Protocol):
 
     async def bundle(self, attempt_id: str) -> Bundle:
         """The attempt's sealed evidence."""
+        ...
+
+    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
+        """Keep what was found out about the bundle's versions, and the items that were added for it."""
         ...
 
     async def enter(self, attempt_id: str, stage: Stage) -> None:
@@ -57,6 +62,8 @@ class Ports:
     sandbox: Sandbox
     workspace: Workspace
     policy: Policy
+    registry: Registry | None = None
+    """None where no container registry may be asked."""
 
 
 class State(TypedDict, total=False):
@@ -73,8 +80,16 @@ class State(TypedDict, total=False):
 async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     ports = runtime.context
     await ports.journal.enter(state["attempt"], Stage.DIAGNOSING)
-    bundle = await ports.journal.bundle(state["attempt"])
-    case = await open_case(bundle, ports.repositories, ports.forge, ports.policy)
+    policy = ports.policy
+    found = await identify(
+        await ports.journal.bundle(state["attempt"]),
+        ports.repositories,
+        policy.listed,
+        registry=ports.registry,
+        images=policy.images,
+    )
+    await ports.journal.identified(state["attempt"], found.bundle)
+    case = await open_case(found.bundle, ports.repositories, ports.forge, policy, found.notes)
     await ports.journal.record(state["attempt"], {"diagnosis": public(case.diagnosis)})
     return {"case": case.model_dump(mode="json"), "tried": 0, "patch": None, "verification": None}
 

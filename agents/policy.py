@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from agents.diagnosis import Confidence
 from agents.errors import Invalid
 from agents.patch import Patch
+from agents.provenance import ImageRule, spellings
 from agents.verification import Commands, Verification
 
 Mode = Literal["observe", "propose", "ready"]
@@ -86,6 +87,7 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repositories: tuple[RepositoryRule, ...] = ()
+    images: tuple[ImageRule, ...] = ()
 
     def rule(self, url: str) -> RepositoryRule | None:
         """The entry that speaks for a repository, None where it is not allowed."""
@@ -93,6 +95,10 @@ class Policy(BaseModel):
             if fnmatch.fnmatchcase(url, rule.match):
                 return rule
         return None
+
+    def listed(self, url: str) -> str | None:
+        """The spelling of a repository's URL that has an entry, None where none has."""
+        return next((spelling for spelling in spellings(url) if self.rule(spelling) is not None), None)
 
 
 class RepositoryFile(BaseModel):

@@ -11,17 +11,18 @@ from typing import Any
 
 import structlog
 
-from agents.evidence import Bundle
+from agents.evidence import Bundle, Registry
 from agents.graph import Ports
 from agents.incident import State
 from agents.outcome import Outcome, final_state
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_local import LocalForge
+from app.adapters.registry import HttpRegistry
 from app.adapters.sandbox import Box, Limits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
-from app.settings import Settings, read_policy
+from app.settings import Settings, read_policy, read_registry_credentials
 from app.store import bundles, incidents
 from app.store.database import Database, migrate
 
@@ -42,6 +43,9 @@ class StoreJournal:
         if found is None:
             raise LookupError(f"attempt {attempt_id} has no sealed bundle")
         return found
+
+    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
+        await bundles.identified(self._db, attempt_id, bundle)
 
     async def enter(self, attempt_id: str, stage: State) -> None:
         log.info("stage", attempt=attempt_id, stage=stage.value)
@@ -71,7 +75,15 @@ def build_ports(settings: Settings, db: Database) -> Ports:
         sandbox=Box(settings.sandbox, limits),
         workspace=Trees(mirrors, settings.sandbox_dir, uid),
         policy=read_policy(settings.policy),
+        registry=build_registry(settings),
     )
+
+
+def build_registry(settings: Settings) -> Registry | None:
+    """None where the settings name no registry, so that none is asked and no gap is noted."""
+    if not settings.named_registries:
+        return None
+    return HttpRegistry(settings.named_registries, read_registry_credentials(settings.registry_auth_file))
 
 
 async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:

@@ -84,10 +84,11 @@ class FakeCluster:
 
 @dataclass(frozen=True)
 class FakeCommit:
-    """A commit to be: its subject and the whole tree after it."""
+    """A commit to be: its subject, the whole tree after it, and the rest of its message."""
 
     subject: str
     files: Files
+    body: str = ""
 
 
 class FakeRepository:
@@ -109,6 +110,11 @@ class FakeRepository:
         if len(found) != 1:
             raise Denied(f"the revision {revision} is not in the repository")
         return found[0]
+
+    async def message(self, commit: str) -> str:
+        self._tree(commit)
+        said = self._history[self.shas.index(commit)]
+        return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         first, last = self.shas.index(old), self.shas.index(new)
@@ -366,6 +372,9 @@ class FakeJournal:
         if attempt_id not in self._bundles:
             raise LookupError(f"attempt {attempt_id} has no sealed bundle")
         return self._bundles[attempt_id]
+
+    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
+        self._bundles[attempt_id] = bundle
 
     async def enter(self, attempt_id: str, stage: State) -> None:
         del attempt_id

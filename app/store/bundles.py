@@ -1,8 +1,9 @@
-"""Sealed bundles: one row a bundle, one compressed row an item. Written once, never changed."""
+"""Sealed bundles: one row a bundle, one compressed row an item. An item never changes once it is written."""
 
 import zlib
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agents.evidence import Bundle, Manifest
@@ -14,15 +15,30 @@ async def save(db: Database, attempt: str, bundle: Bundle) -> None:
     """Keep a bundle; where the attempt has one already, that one stays."""
     manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
     values = {"attempt": attempt, "sealed_at": bundle.manifest.captured_at, "manifest": manifest}
-    items = [
-        {"attempt": attempt, "item": item, "content": zlib.compress(text.encode("utf-8", "replace"))}
-        for item, text in bundle.contents.items()
-    ]
+    items = [_row(attempt, item, text) for item, text in bundle.contents.items()]
     async with db.write() as connection:
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         added = await connection.execute(dialect.insert(bundles).values(values).on_conflict_do_nothing())
         if added.rowcount and items:
             await connection.execute(insert(bundle_items), items)
+
+
+async def identified(db: Database, attempt: str, bundle: Bundle) -> None:
+    """Keep which code the bundle's versions are, and the items that were added to find out. Again is fine."""
+    manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
+    async with db.write() as connection:
+        await connection.execute(update(bundles).where(bundles.c.attempt == attempt).values(manifest=manifest))
+        stored = await connection.execute(select(bundle_items.c.item).where(bundle_items.c.attempt == attempt))
+        there = set(stored.scalars())
+        added = [item for item in bundle.contents if item not in there]
+        if added:
+            await connection.execute(
+                insert(bundle_items), [_row(attempt, item, bundle.contents[item]) for item in added]
+            )
+
+
+def _row(attempt: str, item: str, text: str) -> dict[str, Any]:
+    return {"attempt": attempt, "item": item, "content": zlib.compress(text.encode("utf-8", "replace"))}
 
 
 async def load(db: Database, attempt: str) -> Bundle | None:
