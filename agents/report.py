@@ -10,7 +10,7 @@ import re
 from pydantic import BaseModel, ConfigDict
 
 from agents.diagnosis import Diagnosis
-from agents.evidence import Manifest
+from agents.evidence import Manifest, Version
 from agents.patch import Patch
 from agents.verification import Check, Verification
 
@@ -83,8 +83,8 @@ def _what_failed(story: Story) -> list[str]:
     where = f"{code(bundle.rollout)} in {code(bundle.namespace)} on {code(bundle.cluster)}"
     rows = [
         f"- Rollout: {where}, revision {code(bundle.revision)}",
-        f"- Canary: {code(bundle.canary.hash)}{_commit(bundle.canary.commit)}",
-        f"- Stable: {code(bundle.stable.hash)}{_commit(bundle.stable.commit)}",
+        f"- Canary: {code(bundle.canary.hash)}{_commit(bundle.canary)}",
+        f"- Stable: {code(bundle.stable.hash)}{_commit(bundle.stable)}",
     ]
     return ["## What failed", "\n".join(rows)]
 
@@ -160,8 +160,11 @@ def _size(patch: Patch) -> str:
     return f"{files} file{'s' if files != 1 else ''}, {patch.changed_lines} changed lines"
 
 
-def _commit(sha: str | None) -> str:
-    return f" at {sha}" if sha and re.fullmatch(r"[0-9a-f]{40}", sha) else ""
+def _commit(version: Version) -> str:
+    if version.commit is None or not re.fullmatch(r"[0-9a-f]{40}", version.commit):
+        return ", whose commit is not known"
+    how = f" (by {_plain(version.found_by)}, confidence {version.confidence})" if version.found_by else ""
+    return f" at {version.commit}{how}"
 
 
 def fence(text: str, language: str = "") -> str:
