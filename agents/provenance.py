@@ -126,6 +126,8 @@ class _Search:
                     return version.model_copy(
                         update=update | {"found_by": claim.found_by, "confidence": claim.confidence}
                     )
+        if first is None and version.repo is not None and self._listed(version.repo) is not None:
+            return Version(hash=version.hash, images=version.images)  # a repository that may be read, and is no source
         if first is None:
             return version
         url, claim = first
@@ -281,7 +283,7 @@ def tag_revisions(tag: str) -> tuple[str, ...]:
 
 
 def spellings(url: str) -> tuple[str, ...]:
-    """The ways to write a repository's URL that a policy may use, without anybody's password in it."""
+    """The ways to write a repository's URL that a policy may use, the plainest first, without anybody's password."""
     text = url.strip().removeprefix("git+")
     scp = SCP.fullmatch(text)
     if scp and "://" not in text:
@@ -296,4 +298,4 @@ def spellings(url: str) -> tuple[str, ...]:
     path = parts.path.rstrip("/").removesuffix(".git")
     plain = f"https://{host}{path}"
     as_is = (text,) if parts.username is None and parts.password is None else ()
-    return tuple(dict.fromkeys((*as_is, plain, f"{plain}.git")))
+    return tuple(dict.fromkeys((plain, f"{plain}.git", *as_is)))

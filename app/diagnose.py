@@ -47,7 +47,7 @@ class _Given:
 
 def _canonical(url: str) -> str:
     """One spelling for each repository; whoever names the folder has allowed what it is called."""
-    return (url, *spellings(url))[-1]
+    return next(iter(spellings(url)), url)
 
 
 async def diagnose_logs(canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str) -> Diagnosis:

@@ -13,7 +13,18 @@ from typing import Any
 
 from agents.changes import Commit, FileText, Repositories, Repository
 from agents.errors import Conflict, Denied
-from agents.evidence import Bundle, Cluster, Kind, LogSource, LogText, Objects, Target
+from agents.evidence import (
+    Bundle,
+    Cluster,
+    ImageLabels,
+    ImageReference,
+    Kind,
+    LogSource,
+    LogText,
+    Objects,
+    Registry,
+    Target,
+)
 from agents.graph import Journal
 from agents.incident import State
 from agents.outcome import Outcome, final_state
@@ -188,6 +199,24 @@ class FakeRepositories:
         if url not in self._repositories:
             raise Denied(f"{url} cannot be read")
         return self._repositories[url]
+
+
+class FakeRegistry:
+    """`Registry` with the labels of each digest; only its own hosts are asked."""
+
+    def __init__(self, labels: Mapping[str, Mapping[str, str]], hosts: Sequence[str] = ("registry.example",)) -> None:
+        self._labels = dict(labels)
+        self._hosts = hosts
+        self.asked: list[str] = []
+
+    async def labels(self, image: ImageReference) -> ImageLabels:
+        if image.registry not in self._hosts:
+            return ImageLabels(status="denied", reason=f"{image.registry}: SELFHEAL_REGISTRIES does not name it")
+        self.asked.append(str(image))
+        found = self._labels.get(image.digest) if image.digest else None
+        if found is None:
+            return ImageLabels(status="gone", reason=f"{image.registry}: not there")
+        return ImageLabels(status="ok" if found else "empty", labels=found)
 
 
 @dataclass
@@ -411,3 +440,4 @@ _workspace: Workspace = FakeWorkspace({})
 _sandbox: Sandbox = FakeSandbox(FakeWorkspace({}), lambda *_: Served(status="ok"))
 _journal: Journal = FakeJournal({})
 _queue: Queue = FakeQueue()
+_registry: Registry = FakeRegistry({})

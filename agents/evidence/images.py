@@ -76,6 +76,8 @@ def parse_image(text: str) -> ImageReference | None:
     """The reference that a pod template or a kubelet writes, None where it is none."""
     rest = text.strip().removeprefix("docker-pullable://")
     rest, _, digest = rest.partition("@")
+    if DIGEST.fullmatch(rest):
+        return None  # the id of an image that came from no registry
     if digest and not DIGEST.fullmatch(digest):
         return None
     host, slash, path = rest.partition("/")

@@ -60,7 +60,9 @@ class HttpRegistry:
         registries: Sequence[NamedRegistry],
         credentials: Mapping[str, str] | None = None,
         resolve: Resolve = resolve_host,
+        patience: float = SECONDS,
     ) -> None:
+        self._patience = patience
         self._registries = {registry.host: registry for registry in registries}
         self._credentials = dict(credentials or {})
         """`<user>:<password>` by registry host."""
@@ -74,7 +76,9 @@ class HttpRegistry:
             try:
                 answer = await self._ask(image)
             except TimeoutError:
-                return ImageLabels(status="failed", reason=f"{image.registry} did not answer within {SECONDS:.0f} s")
+                return ImageLabels(
+                    status="failed", reason=f"{image.registry} did not answer within {self._patience:.0f} s"
+                )
             except httpx.HTTPError as error:
                 return ImageLabels(status="failed", reason=f"{image.registry}: {type(error).__name__}: {error}"[:300])
             except _Gap as gap:
@@ -91,7 +95,7 @@ class HttpRegistry:
         if image.digest is None:
             raise _Gap("gone", "the digest that ran is not known")
         transport = httpx.AsyncHTTPTransport(verify=self._context, trust_env=False)
-        async with asyncio.timeout(SECONDS), transport:
+        async with asyncio.timeout(self._patience), transport:
             credentials = self._credentials.get(image.registry)
             return await _Call(registry, image.repository, transport, self._resolve, credentials).labels(image.digest)
 
