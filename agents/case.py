@@ -4,6 +4,7 @@ Opens the repositories that the evidence names and the policy allows, lets triag
 how the failure could be seen again. What could not be looked at becomes a note, never evidence.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -100,7 +101,7 @@ async def patched_environment(
         files.pop(change.path, None)
         if change.after is not None:
             files[change.path] = change.after
-    return rendered_environment(files, bundle, case.reproduction.container)
+    return await asyncio.to_thread(rendered_environment, files, bundle, case.reproduction.container)
 
 
 async def _open(

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import ValueChange
+from agents.changes import ValueChange, blame_value
 from agents.evidence import Bundle, Citation, cite_lines, holds
+from agents.evidence.origin import dig
 from agents.frames import Frame, Trace
-from agents.suspects import MISSING_ERRORS, QUOTED, WORTH_NAMING, Suspect, blame_value
+from agents.suspects import QUOTED, WORTH_NAMING, Suspect
 from agents.triage import Triage
 
 Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
@@ -83,7 +84,7 @@ def _cause(findings: Triage) -> Diagnosis:
     if trace is None:
         return _without_trace(findings)
     claims = _sound(findings.bundle, [_trace_claim(findings.bundle, trace)])
-    value = _missing_value(trace, findings.values)
+    value = _guilty_value(trace, findings.values)
     if value is not None:
         return _config(findings, trace, value, claims)
     top = findings.suspects[0] if findings.suspects else None
@@ -112,21 +113,22 @@ def _code(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...
 
 
 def _config(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Claim, ...]) -> Diagnosis:
+    """Values are never told, only their keys: manifests hold secrets more often than they should."""
     renamed = next(
-        (
-            other
-            for other in findings.values
-            if other.old is None and other.new == value.old and _same_object(other, value)
-        ),
+        (other for other in findings.values if value.new is None and _is_renamed(value, other)),
         None,
     )
     culprit = blame_value(value, findings.manifest_commits)
     place = renamed or value
     what = f"{value.key} of {value.kind} {value.name}"
-    did = f"was renamed to {renamed.key}" if renamed else "was removed"
+    did = "was removed" if value.new is None else "was changed"
+    if renamed:
+        did = f"was renamed to {renamed.key}"
     suspects: tuple[Suspect, ...] = findings.suspects
     if culprit is not None:
         why = f"it took away {value.key!r}, which the error misses"
+        if value.new is not None:
+            why = f"it changed {value.key!r} to what the error names"
         own = Suspect(
             file=value.file,
             line=place.line,
@@ -156,13 +158,17 @@ def _unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> D
     root = trace.root
     unreachable = root.exception in UNREACHABLE
     frame = _innermost(trace)
-    looked = bool(findings.commits)
-    why = (
-        "no change between the versions explains it" if looked else "the changes between the versions could not be read"
-    )
+    if not findings.compared:
+        why = "the changes between the versions could not be read"
+    elif not findings.commits:
+        why = "there is no commit between the versions"
+    else:
+        why = "no change between the versions explains it"
+    if findings.compared and not unreachable:
+        why += ", so it may be a latent fault"
     return Diagnosis(
         category="infrastructure" if unreachable else "code" if frame is not None else "unknown",
-        summary=f"{_headline(trace)}; {why}" + ("" if unreachable or not looked else ", so it may be a latent fault"),
+        summary=f"{_headline(trace)}; {why}",
         confidence="low",
         location=Location(file=str(frame.file), line=frame.line, function=frame.function) if frame else None,
         culprit_commit=None,
@@ -226,27 +232,33 @@ def _without_fix(diagnosis: Diagnosis, findings: Triage) -> Diagnosis:
     return diagnosis.model_copy(update={"summary": f"{said}; {diagnosis.summary}", "strategy": None})
 
 
-def _missing_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange | None:
-    """The configuration key that the error names and that the manifests took away."""
+def _guilty_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange | None:
+    """The configuration that the error names: a key that the manifests took away, else a value that they put in."""
     chain = (*trace.causes, trace)
     named = {text for one in chain for text in QUOTED.findall(one.message)}
-    if any(one.exception in MISSING_ERRORS for one in chain):
-        named |= {one.message.strip() for one in chain}
-    words = {word for one in chain for word in one.message.replace("=", " ").split()}
-    for value in values:
-        key = value.key.removeprefix("[name=").removesuffix("]")
-        is_config = value.kind == "ConfigMap" or "/env/" in value.pointer
-        if is_config and value.new is None and len(key) > 2 and (key in named or key in words):
+    words = {word.strip(",;:.()") for one in chain for word in one.message.replace("=", " ").split()}
+    config = [value for value in values if value.is_config]
+    for value in config:
+        if value.new is None and len(value.key) > 2 and (value.key in named or value.key in words):
+            return value
+    for value in config:
+        is_changed = value.old is not None and value.new is not None
+        if is_changed and (value.new in named or (len(str(value.new)) > 3 and value.new in words)):
             return value
     return None
 
 
-def _same_object(one: ValueChange, other: ValueChange) -> bool:
-    return (one.kind, one.name, one.pointer.rpartition("/")[0]) == (
-        other.kind,
-        other.name,
-        other.pointer.rpartition("/")[0],
-    )
+def _is_renamed(value: ValueChange, other: ValueChange) -> bool:
+    """Whether `other` is new, has the value that `value` had, and stands beside where it stood."""
+    here, there = (_pattern(one) for one in (value, other))
+    return other.old is None and other.new == value.old and other.key != value.key and here == there
+
+
+def _pattern(value: ValueChange) -> tuple[str, str, str]:
+    """The place of a value but for its key."""
+    before, env, entry = value.pointer.partition("/env/")
+    place = f"{before}/env/{entry.rpartition('/')[2]}" if env else value.pointer.rpartition("/")[0]
+    return value.kind, value.name, place
 
 
 def _trace_claim(bundle: Bundle, trace: Trace) -> Claim:
@@ -274,10 +286,10 @@ def _config_claims(renamed: ValueChange | None) -> list[Claim]:
 def _analysis_claims(bundle: Bundle) -> list[Claim]:
     claims = []
     for run in bundle.objects("analysisrun"):
-        message = run.get("status", {}).get("message")
-        if message and run.get("status", {}).get("phase") == "Error":
-            name = run.get("metadata", {}).get("name")
-            citation = Citation(ref=f"objects/analysisrun/{name}#/status/message", quote=str(message))
+        status = dig(run, "status")
+        if status.get("message") and status.get("phase") == "Error":
+            name = dig(run, "metadata").get("name")
+            citation = Citation(ref=f"objects/analysisrun/{name}#/status/message", quote=str(status["message"]))
             claims.append(Claim(text=f"AnalysisRun {name} ended in Error", evidence=(citation,)))
     return claims
 
@@ -298,4 +310,6 @@ def _innermost(trace: Trace) -> Frame | None:
 
 def _headline(trace: Trace) -> str:
     root = trace.root
+    if root.exception is None:
+        return "an exception whose name the log does not hold any more"
     return f"{root.exception}: {root.message}" if root.message else root.exception

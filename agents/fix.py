@@ -4,13 +4,15 @@ A patch that verification refuted is not offered again; when nothing is left, th
 analysis alone is reported.
 """
 
+import contextlib
+
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Commit, Repository
-from agents.diagnosis import Diagnosis
+from agents.diagnosis import Diagnosis, Location
 from agents.patch import EditRejected, Patch, apply_edits
 from agents.strategies.restore import restore
-from agents.strategies.reversal import parse
+from agents.strategies.reversal import NotReversible, parse
 from agents.strategies.revert import Candidate, revert
 
 MOST_ATTEMPTS = 4
@@ -28,14 +30,17 @@ class Ground(BaseModel):
 
 
 async def propose(diagnosis: Diagnosis, ground: Ground, repository: Repository, tried: int) -> Patch | None:
-    """The candidate after the first `tried` ones, None when there is none."""
+    """The candidate after the first `tried` ones, None when there is none.
+
+    Two strategies may come to the same change by different edits; it is offered once.
+    """
     if diagnosis.strategy is None or diagnosis.location is None or tried >= MOST_ATTEMPTS:
         return None
-    patches = [
-        patch
-        for strategy, candidate in await _candidates(diagnosis, ground, repository)
-        if (patch := await _build(strategy, candidate, ground, repository)) is not None
-    ]
+    patches: list[Patch] = []
+    for strategy, candidate in await _candidates(diagnosis, ground, repository):
+        patch = await _build(strategy, candidate, ground, repository)
+        if patch is not None and all(patch.changes != other.changes for other in patches):
+            patches.append(patch)
     return patches[tried] if tried < len(patches) else None
 
 
@@ -45,22 +50,31 @@ async def _candidates(diagnosis: Diagnosis, ground: Ground, repository: Reposito
     if location is None:
         return found
     if diagnosis.strategy == "restore":
-        difference = await repository.compare(ground.stable, ground.canary)
+        difference = await repository.compare(ground.stable, ground.canary, location.file)
         text = await repository.read(ground.canary, location.file)
-        found += [("restore", one) for one in restore(difference, location, text.text if text.status == "ok" else None)]
+        with contextlib.suppress(NotReversible):
+            found += [
+                ("restore", one) for one in restore(difference, location, text.text if text.status == "ok" else None)
+            ]
     culprit = await _culprit(diagnosis, ground, repository)
-    if culprit is not None:
-        lines = {
-            suspect.line
-            for suspect in diagnosis.suspects
-            if suspect.commit == culprit.sha and suspect.file == location.file
-        }
-        if location.line is not None:
-            lines.add(location.line)
-        touched = frozenset(line for line in lines if line is not None)
+    if culprit is None:
+        return found
+    with contextlib.suppress(NotReversible):
+        touched = _lines_pointed_to(diagnosis, culprit, location)
         files = await _readable(repository, ground.canary, [file.path for file in parse(culprit.diff)])
         found += [("revert", one) for one in revert(culprit, location, touched, files)]
     return found
+
+
+def _lines_pointed_to(diagnosis: Diagnosis, culprit: Commit, location: Location) -> frozenset[int]:
+    """The line of the diagnosis, else those of the suspects of the same commit and file."""
+    if location.line is not None:
+        return frozenset({location.line})
+    return frozenset(
+        suspect.line
+        for suspect in diagnosis.suspects
+        if suspect.commit == culprit.sha and suspect.file == location.file and suspect.line is not None
+    )
 
 
 async def _culprit(diagnosis: Diagnosis, ground: Ground, repository: Repository) -> Commit | None:
@@ -78,6 +92,8 @@ async def _build(strategy: str, candidate: Candidate, ground: Ground, repository
         files = await _present(repository, ground.canary, [edit.path for edit in edits])
         changes = apply_edits(files, edits)
     except EditRejected:
+        return None
+    if not changes:
         return None
     return Patch(repository=ground.url, commit=ground.canary, strategy=strategy, why=why, edits=edits, changes=changes)
 

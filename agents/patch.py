@@ -122,17 +122,17 @@ def unified_diff(change: FileChange) -> str:
         lines.append("deleted file mode 100644\n")
     lines += [
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in difflib.unified_diff(_lines(change.before), _lines(change.after), old, new)
+        for line in difflib.unified_diff(lines_of(change.before), lines_of(change.after), old, new)
     ]
     return "".join(lines)
 
 
 def _count_changed(change: FileChange) -> int:
-    body = list(difflib.unified_diff(_lines(change.before), _lines(change.after), n=0))[2:]
+    body = list(difflib.unified_diff(lines_of(change.before), lines_of(change.after), n=0))[2:]
     return sum(1 for line in body if line[0] in "+-")
 
 
-def _lines(text: str | None) -> list[str]:
+def lines_of(text: str | None) -> list[str]:
     """Lines as git counts them: at line feeds only, so that a form feed or U+2028 splits nothing."""
     if not text:
         return []

@@ -2,41 +2,53 @@
 
 Lines are compared by their text, not their number, since later commits move them. The weights order kinds of
 evidence, nothing finer: the failing line itself, a name the error says is missing and a change took away, the
-failing function, its callers, its file.
+failing function, what the failing line uses, a name the error mentions, the file.
 """
 
+import builtins
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Commit, Hunk, ValueChange, hunks_of
-from agents.frames import Frame, Function, Trace, function_at, functions
+from agents.changes import Commit, Hunk, at_the_canary, essence
+from agents.frames import Frame, Function, Trace, functions
 from agents.logs import Template
 
-FAILING_LINE, MISSING_NAME, FAILING_FUNCTION, CALLED, NAMED, FAILING_FILE, LOGGED = (
-    10.0,
-    8.0,
-    6.0,
-    4.0,
-    3.0,
-    2.0,
-    1.5,
-)
+Kind = Literal["line", "missing", "function", "used", "named", "mentioned", "file", "logged"]
+WEIGHTS: Mapping[Kind, float] = {
+    "line": 10.0,
+    "missing": 8.0,
+    "function": 6.0,
+    "used": 4.0,
+    "named": 3.0,
+    "file": 2.0,
+    "mentioned": 1.5,
+    "logged": 1.5,
+}
 WORTH_NAMING = 2.5
 """Below this score a commit is not named: sharing a file with the failure explains nothing."""
 MOST_SUSPECTS = 10
 OUTER = 0.75
 """Each call further out counts this much of the one inside it."""
+BESIDES = 0.25
+"""What another kind of evidence for the same hunk counts."""
+UNLIKELY = 0.1
+"""What remains for a change of formatting or of tests."""
 
 QUOTED = re.compile(r"['\"`]([^'\"`\n]{2,80})['\"`]")
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
+NO_ATTRIBUTE = re.compile(r"^(?!'NoneType').*has no attribute ['\"](\w+)['\"]")
 TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|spec)(?:/|_|\.)|(?:^|/)test_|_test\.|conftest\.py$")
 PROSE = re.compile(r"\.(?:md|rst|txt|adoc)$|(?:^|/)(?:CHANGELOG|README|LICENSE)", re.IGNORECASE)
 DEPENDENCIES = re.compile(
     r"(?:^|/)(?:requirements[^/]*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|[^/]*\.lock)$"
 )
+EVERYWHERE = frozenset({"NoneType", "function", "method", "module", "self", "cls"}).union(
+    dir(builtins), *(dir(kind) for kind in (str, bytes, int, float, list, dict, set, tuple))
+)
+"""Names that say nothing about a change: built-in ones, and the methods of built-in types."""
 
 
 class Suspect(BaseModel):
@@ -73,6 +85,39 @@ MISSING_ERRORS = frozenset(
 )
 
 
+class Reason(NamedTuple):
+    """One kind of evidence against a hunk; `frame` is the call it is about."""
+
+    kind: Kind
+    weight: float
+    why: str
+    frame: Frame | None = None
+
+
+class Sources:
+    """Files at the canary's commit, and the functions in them, each parsed once."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._functions: dict[str, tuple[Function, ...]] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._texts
+
+    def lines(self, path: str) -> list[str]:
+        return self._texts.get(path, "").split("\n")
+
+    def functions(self, path: str) -> tuple[Function, ...]:
+        if path not in self._functions:
+            self._functions[path] = functions(self._texts.get(path, "")) if path.endswith(".py") else ()
+        return self._functions[path]
+
+    def function_at(self, path: str, line: int) -> Function | None:
+        """The innermost function that holds a line."""
+        around = [one for one in self.functions(path) if one.first_line <= line <= one.last_line]
+        return max(around, key=lambda one: one.first_line, default=None)
+
+
 def clues_of(trace: Trace | None, templates: Sequence[Template]) -> Clues:
     """Gather the clues of the primary trace and of what only the canary logs."""
     logged = {word for template in templates for word in WORD.findall(template.text) if len(word) > 5}
@@ -83,152 +128,156 @@ def clues_of(trace: Trace | None, templates: Sequence[Template]) -> Clues:
     for one in chain:
         frames += [frame for frame in one.frames if frame.kind == "application" and frame.file and frame not in frames]
     names = {name for one in chain for text in QUOTED.findall(one.message) for name in (text, *WORD.findall(text))}
-    missing = {
-        name
-        for one in chain
-        if one.exception in MISSING_ERRORS
-        for text in QUOTED.findall(one.message)
-        for name in (text,)
-    }
-    return Clues(frames=tuple(frames), names=frozenset(names), missing=frozenset(missing), logged=frozenset(logged))
+    missing = {name for one in chain for name in missing_names(one)}
+    return Clues(
+        frames=tuple(frames),
+        names=frozenset(names | missing) - EVERYWHERE,
+        missing=frozenset(missing),
+        logged=frozenset(logged),
+    )
+
+
+def missing_names(trace: Trace) -> tuple[str, ...]:
+    """What an error says is not there: a key, an attribute, a name, a module."""
+    if trace.exception not in MISSING_ERRORS:
+        return ()
+    message = trace.message.partition("Did you mean")[0]
+    if trace.exception == "AttributeError":
+        found = NO_ATTRIBUTE.search(message)
+        return (found[1],) if found else ()
+    return tuple(QUOTED.findall(message)[:1])
 
 
 def rank(commits: Sequence[Commit], clues: Clues, texts: Mapping[str, str]) -> tuple[Suspect, ...]:
     """Suspects in the source, likeliest first. `texts`: files of frames and hunks, at the canary."""
+    sources = Sources(texts)
     suspects: list[tuple[float, int, Suspect]] = []
-    for age, commit in enumerate(commits):
-        if len(commit.parents) > 1:
-            continue  # a merge repeats the commits it brought, which are in the range themselves
-        for hunk in hunks_of(commit.diff):
-            score, why = _score(hunk, clues, texts)
-            if score > 0:
-                suspects.append((-score, age, _suspect(hunk, commit, score, why, clues, texts)))
+    for age, (commit, hunks) in enumerate(at_the_canary(commits)):
+        for hunk in hunks:
+            reasons = _reasons(hunk, clues, sources)
+            if reasons:
+                suspect = _suspect(hunk, commit, _score(hunk, reasons), reasons[0], sources)
+                suspects.append((-suspect.score, age, suspect))
     suspects.sort(key=lambda entry: entry[:2])
     return tuple(suspect for *_, suspect in suspects[:MOST_SUSPECTS])
 
 
-def _score(hunk: Hunk, clues: Clues, texts: Mapping[str, str]) -> tuple[float, str]:
+def _reasons(hunk: Hunk, clues: Clues, sources: Sources) -> list[Reason]:
+    """The strongest reason of each kind, strongest first."""
     if PROSE.search(hunk.file) and not DEPENDENCIES.search(hunk.file):
-        return 0.0, ""
-    reasons = [*_touches_frames(hunk, clues, texts), *_touches_names(hunk, clues), *_touches_log(hunk, clues)]
-    if not reasons:
-        return 0.0, ""
-    reasons.sort(reverse=True)
-    score = reasons[0][0] + 0.25 * sum(weight for weight, _ in reasons[1:])
+        return []
+    best: dict[Kind, Reason] = {}
+    for reason in (
+        *_touches_frames(hunk, clues, sources),
+        *_touches_names(hunk, clues),
+        *_touches_log(hunk, clues),
+    ):
+        if reason.kind not in best or reason.weight > best[reason.kind].weight:
+            best[reason.kind] = reason
+    return sorted(best.values(), key=lambda reason: -reason.weight)
+
+
+def _score(hunk: Hunk, reasons: Sequence[Reason]) -> float:
+    score = reasons[0].weight + BESIDES * sum(reason.weight for reason in reasons[1:])
     if hunk.is_formatting:
-        score *= 0.1
+        score *= UNLIKELY
     if TEST_PATH.search(hunk.file):
-        score *= 0.1
-    return round(score, 2), reasons[0][1]
+        score *= UNLIKELY
+    return round(score, 2)
 
 
-def _touches_frames(hunk: Hunk, clues: Clues, texts: Mapping[str, str]) -> list[tuple[float, str]]:
-    reasons = []
+def _touches_frames(hunk: Hunk, clues: Clues, sources: Sources) -> list[Reason]:
+    reasons: list[Reason] = []
+    added = {essence(line.text) for line in hunk.added}
     for depth, frame in enumerate(clues.frames):
         closeness = OUTER**depth
         where = "the failing" if depth == 0 else "a calling"
-        text = texts.get(frame.file or "", "")
         if frame.file in {hunk.file, hunk.old_file}:
-            lines = text.split("\n")
-            failing = lines[frame.line - 1].strip() if frame.line <= len(lines) else ""
-            added = {line.text.strip() for line in hunk.added}
+            lines = sources.lines(frame.file or "")
+            failing = essence(lines[frame.line - 1]) if 1 <= frame.line <= len(lines) else ""
             if failing and failing in added:
-                reasons.append((FAILING_LINE * closeness, f"it wrote {where} line"))
-            elif _in_function(hunk, function_at(text, frame.line), lines):
-                reasons.append((FAILING_FUNCTION * closeness, f"it changed {where} function"))
+                reasons.append(Reason("line", WEIGHTS["line"] * closeness, f"it wrote {where} line", frame))
+            elif _in_function(hunk, sources.function_at(frame.file or "", frame.line), lines):
+                reasons.append(
+                    Reason("function", WEIGHTS["function"] * closeness, f"it changed {where} function", frame)
+                )
             else:
-                reasons.append((FAILING_FILE * closeness, f"it changed the file of {where} line"))
-        called = set(WORD.findall(frame.code or "")) - {frame.function}
-        changed = _defined(hunk, texts) & called
+                reasons.append(
+                    Reason("file", WEIGHTS["file"] * closeness, f"it changed the file of {where} line", frame)
+                )
+        used = set(WORD.findall(frame.code or "")) - {frame.function} - EVERYWHERE
+        changed = _defined(hunk, sources) & used if used else set()
         if changed:
-            reasons.append((CALLED * closeness, f"it changed {min(changed)}, which {where} line uses"))
+            why = f"it changed {min(changed)}, which {where} line uses"
+            reasons.append(Reason("used", WEIGHTS["used"] * closeness, why))
     return reasons
 
 
-def _touches_names(hunk: Hunk, clues: Clues) -> list[tuple[float, str]]:
+def _touches_names(hunk: Hunk, clues: Clues) -> list[Reason]:
     removed = " ".join(line.text for line in hunk.removed)
     added = " ".join(line.text for line in hunk.added)
-    reasons = []
-    for name in sorted(clues.names):
+    near = any(frame.file in {hunk.file, hunk.old_file} for frame in clues.frames)
+    reasons: list[Reason] = []
+    for name in sorted(clues.names | clues.missing):
         pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         if name in clues.missing and pattern.search(removed) and not pattern.search(added):
-            reasons.append((MISSING_NAME, f"it took away {name!r}, which the error misses"))
-        elif pattern.search(added) or pattern.search(removed):
-            reasons.append((NAMED, f"it mentions {name!r}, as the error does"))
-    return sorted(reasons, reverse=True)[:3]
+            reasons.append(Reason("missing", WEIGHTS["missing"], f"it took away {name!r}, which the error misses"))
+        elif name not in EVERYWHERE and (pattern.search(added) or pattern.search(removed)):
+            kind: Kind = "named" if near else "mentioned"
+            reasons.append(Reason(kind, WEIGHTS[kind], f"it mentions {name!r}, as the error does"))
+    return reasons
 
 
-def _touches_log(hunk: Hunk, clues: Clues) -> list[tuple[float, str]]:
+def _touches_log(hunk: Hunk, clues: Clues) -> list[Reason]:
     words = {word for line in hunk.added for word in WORD.findall(line.text)}
     shared = words & clues.logged
-    return [(LOGGED, f"it wrote {min(shared)!r}, which only the canary logs")] if len(shared) >= 2 else []
+    if len(shared) < 2:
+        return []
+    return [Reason("logged", WEIGHTS["logged"], f"it wrote {min(shared)!r}, which only the canary logs")]
 
 
 def _in_function(hunk: Hunk, function: Function | None, lines: Sequence[str]) -> bool:
     """Whether a hunk changed a function: what it added stands in it now, or what it removed stood in it."""
     if function is None:
         return False
-    body = {line.strip() for line in lines[function.first_line - 1 : function.last_line] if _telling(line)}
-    if any(line.text.strip() in body for line in hunk.added):
+    body = {essence(line) for line in lines[function.first_line - 1 : function.last_line] if _telling(line)}
+    if any(essence(line.text) in body for line in hunk.added):
         return True
-    return not hunk.added and re.search(rf"\bdef {re.escape(function.name)}\b", hunk.section) is not None
+    elsewhere = {essence(line) for line in lines if _telling(line)}
+    if not hunk.removed or any(essence(line.text) in elsewhere for line in hunk.added):
+        return False
+    return any(essence(line) in body for line in hunk.above)
 
 
 def _telling(line: str) -> bool:
     return len(re.findall(r"\w", line)) >= 6 and line.strip() not in {"return None", "continue", "finally:"}
 
 
-def _defined(hunk: Hunk, texts: Mapping[str, str]) -> set[str]:
+def _defined(hunk: Hunk, sources: Sources) -> set[str]:
     """The functions, classes and constants that a hunk defines or changes the inside of."""
-    names = set(re.findall(r"\b(?:def|class)\s+(\w+)", " ".join(line.text for line in (*hunk.added, *hunk.removed))))
-    names |= {
-        match for line in (*hunk.added, *hunk.removed) for match in re.findall(r"^([A-Za-z_]\w*)\s*[:=]", line.text)
-    }
-    text = texts.get(hunk.file)
-    if text is not None and hunk.file.endswith(".py"):
-        lines = text.split("\n")
-        names |= {function.name for function in functions(text) if _in_function(hunk, function, lines)}
-    return names
+    changed = [line.text for line in (*hunk.added, *hunk.removed)]
+    names = set(re.findall(r"\b(?:def|class)\s+(\w+)", "\n".join(changed)))
+    names |= {match for text in changed for match in re.findall(r"^([A-Za-z_]\w*)\s*[:=]", text)}
+    lines = sources.lines(hunk.file)
+    return names | {one.name for one in sources.functions(hunk.file) if _in_function(hunk, one, lines)}
 
 
-def _suspect(hunk: Hunk, commit: Commit, score: float, why: str, clues: Clues, texts: Mapping[str, str]) -> Suspect:
-    """The suspect's place: the frame that it touches, else where its lines stand now."""
-    text = texts.get(hunk.file)
-    frame = next((frame for frame in clues.frames if frame.file == hunk.file), None)
-    function = None
-    line: int | None = hunk.new_start
-    if frame is not None and text is not None:
-        here = function_at(text, frame.line)
-        if "function" in why or ("line" in why and "uses" not in why):
-            line, function = frame.line, (here.name if here else frame.function)
-            return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=why)
-    if text is not None:
-        line = _present_line(hunk, text) or hunk.new_start
-        here = function_at(text, line) if hunk.file.endswith(".py") else None
-        function = here.name if here else None
-    return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=why)
+def _suspect(hunk: Hunk, commit: Commit, score: float, reason: Reason, sources: Sources) -> Suspect:
+    """The suspect's place: the call that it touches, else where its lines stand now."""
+    frame = reason.frame
+    line = _present_line(hunk, sources.lines(hunk.file))
+    if line is None and hunk.file in sources:
+        line = max(1, hunk.new_start)
+    if frame is not None and frame.file == hunk.file and reason.kind in {"line", "function"}:
+        line = frame.line
+    here = sources.function_at(hunk.file, line) if line is not None else None
+    function = here.name if here else None
+    return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=reason.why)
 
 
-def _present_line(hunk: Hunk, text: str) -> int | None:
-    lines = [line.strip() for line in text.split("\n")]
+def _present_line(hunk: Hunk, text: Sequence[str]) -> int | None:
+    lines = [essence(line) for line in text]
     for added in hunk.added:
-        if _telling(added.text) and lines.count(added.text.strip()) == 1:
-            return lines.index(added.text.strip()) + 1
-    return None
-
-
-def blame_value(change: ValueChange, commits: Sequence[Commit]) -> Commit | None:
-    """The newest commit of the GitOps repository that took the old value away or put the new one in."""
-    for commit in commits:
-        if len(commit.parents) > 1:
-            continue
-        for hunk in hunks_of(commit.diff):
-            if change.file not in {hunk.file, hunk.old_file}:
-                continue
-            removed = [line.text for line in hunk.removed]
-            added = [line.text for line in hunk.added]
-            pattern = re.compile(rf"(?<![\w.-]){re.escape(change.key)}(?![\w.-])")
-            before, after = [[text for text in side if pattern.search(text)] for side in (removed, added)]
-            if before != after:
-                return commit
+        if _telling(added.text) and lines.count(essence(added.text)) == 1:
+            return lines.index(essence(added.text)) + 1
     return None

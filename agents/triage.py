@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Commit, Repository, ValueChange, hunks_of, manifest_changes
+from agents.changes import MOST_COMMITS, Commit, Repository, ValueChange, at_the_canary, manifest_changes
 from agents.errors import Denied
 from agents.evidence import Bundle, ManifestSource, manifest_source
-from agents.evidence.origin import label
+from agents.evidence.origin import dig, label, mappings
 from agents.frames import Signature, Trace, find_traces, function_at, mapped
 from agents.logs import Template, only_in_canary
 from agents.suspects import Suspect, clues_of, rank
@@ -22,6 +22,7 @@ from agents.suspects import Suspect, clues_of, rank
 Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
 MOST_TRACES = 20
+MOST_TEMPLATES = 20
 
 
 class Triage(BaseModel):
@@ -39,6 +40,8 @@ class Triage(BaseModel):
     suspects: tuple[Suspect, ...]
     commits: tuple[Commit, ...]
     """Between the versions, in the source repository, newest first."""
+    compared: bool
+    """Whether the two versions' source could be compared; there may be no commits between them nevertheless."""
     manifest_commits: tuple[Commit, ...]
     notes: tuple[str, ...]
 
@@ -49,10 +52,10 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     traces, templates = await asyncio.to_thread(_read_logs, bundle)
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
-    canary, commits = await _source_range(bundle, source, notes)
+    canary, commits, compared = await _source_range(bundle, source, notes)
     files: dict[str, str] = {}
     if source is not None and canary is not None:
-        traces, files = await _map(traces, commits, source, canary)
+        traces, files = await _map(traces, commits, source, canary, notes)
     trace = _primary(traces, bundle)
     clues = clues_of(trace, templates)
     values, manifest_commits = await _manifest_range(bundle, manifests, notes)
@@ -62,10 +65,11 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         traces=traces[:MOST_TRACES],
         trace=trace,
         signature=_signature(trace, files),
-        templates=templates[:MOST_TRACES],
+        templates=templates[:MOST_TEMPLATES],
         values=values,
         suspects=await asyncio.to_thread(rank, commits, clues, files),
         commits=commits,
+        compared=compared,
         manifest_commits=manifest_commits,
         notes=tuple(notes),
     )
@@ -83,15 +87,24 @@ def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...]]
 
 async def _source_range(
     bundle: Bundle, source: Repository | None, notes: list[str]
-) -> tuple[str | None, tuple[Commit, ...]]:
-    """The canary's commit and the commits since the stable one, as far as they are there."""
+) -> tuple[str | None, tuple[Commit, ...], bool]:
+    """The canary's commit, the commits since the stable one, and whether both were there to be compared."""
     if source is None:
-        return None, ()
+        return None, (), False
     canary = await _resolve(source, bundle.manifest.canary.commit, "the canary's source revision", notes)
     stable = await _resolve(source, bundle.manifest.stable.commit, "the stable version's source revision", notes)
     if canary is None or stable is None:
-        return canary, ()
-    return canary, await source.commits(stable, canary)
+        return canary, (), False
+    try:
+        commits = await source.commits(stable, canary)
+    except Denied as error:
+        notes.append(f"the changes of the source cannot be read: {error}")
+        return canary, (), False
+    if not commits:
+        notes.append("there is no commit between the two versions of the source")
+    if len(commits) >= MOST_COMMITS:
+        notes.append(f"of the commits between the versions only the newest {MOST_COMMITS} were looked at")
+    return canary, commits, True
 
 
 async def _manifest_range(
@@ -104,10 +117,18 @@ async def _manifest_range(
     canary = await _resolve(manifests, origin.canary, "the canary's manifest revision", notes)
     if stable is None or canary is None:
         return (), ()
-    old = await read_manifests(manifests, stable, origin)
-    new = await read_manifests(manifests, canary, origin)
-    values = await asyncio.to_thread(manifest_changes, old, new)
-    return values, await manifests.commits(stable, canary)
+    try:
+        old = await read_manifests(manifests, stable, origin)
+        new = await read_manifests(manifests, canary, origin)
+        values = await asyncio.to_thread(manifest_changes, old, new)
+    except Denied as error:
+        notes.append(f"the manifests cannot be read: {error}")
+        return (), ()
+    try:
+        return values, await manifests.commits(stable, canary)
+    except Denied as error:
+        notes.append(f"the changes of the manifests cannot be read: {error}")
+        return values, ()
 
 
 async def read_manifests(manifests: Repository, commit: str, origin: ManifestSource) -> dict[str, str]:
@@ -134,20 +155,28 @@ async def _resolve(repository: Repository, revision: str | None, what: str, note
 
 
 async def _map(
-    traces: Sequence[Trace], commits: Sequence[Commit], source: Repository, canary: str
+    traces: Sequence[Trace], commits: Sequence[Commit], source: Repository, canary: str, notes: list[str]
 ) -> tuple[tuple[Trace, ...], dict[str, str]]:
     """Traces with their files, and the texts of those files and of the changed ones at the canary's commit."""
-    tree = await source.files(canary)
-    first = await asyncio.to_thread(mapped, traces, tree, {})
-    wanted = [frame.file for trace in first for one in (*trace.causes, trace) for frame in one.frames if frame.file]
-    wanted += [hunk.file for commit in commits for hunk in hunks_of(commit.diff) if hunk.file.endswith(".py")]
-    known = set(tree)
     texts: dict[str, str] = {}
-    for path in [path for path in dict.fromkeys(wanted) if path in known][:MOST_FILES_READ]:
-        found = await source.read(canary, path)
-        if found.status == "ok":
-            texts[path] = found.text
+    try:
+        tree = await source.files(canary)
+        first = await asyncio.to_thread(mapped, traces, tree)
+        wanted = [frame.file for trace in first for one in (*trace.causes, trace) for frame in one.frames if frame.file]
+        changed = await asyncio.to_thread(_changed_sources, commits)
+        known = set(tree)
+        for path in [path for path in dict.fromkeys((*wanted, *changed)) if path in known][:MOST_FILES_READ]:
+            found = await source.read(canary, path)
+            if found.status == "ok":
+                texts[path] = found.text
+    except Denied as error:
+        notes.append(f"the source cannot be read at the canary's commit: {error}")
+        return tuple(traces), {}
     return await asyncio.to_thread(mapped, traces, tree, texts), texts
+
+
+def _changed_sources(commits: Sequence[Commit]) -> list[str]:
+    return [hunk.file for _, hunks in at_the_canary(commits) for hunk in hunks if hunk.file.endswith(".py")]
 
 
 def _primary(traces: Sequence[Trace], bundle: Bundle) -> Trace | None:
@@ -162,7 +191,7 @@ def _primary(traces: Sequence[Trace], bundle: Bundle) -> Trace | None:
     return max(new, key=lambda trace: (_in_repository(trace), counts[_identity(trace)]))
 
 
-def _identity(trace: Trace) -> tuple[str, str | None, str | None]:
+def _identity(trace: Trace) -> tuple[str | None, str | None, str | None]:
     frame = trace.innermost
     return trace.exception, frame.path if frame else None, frame.function if frame else None
 
@@ -172,7 +201,7 @@ def _in_repository(trace: Trace) -> bool:
 
 
 def _signature(trace: Trace | None, files: Mapping[str, str]) -> Signature | None:
-    if trace is None:
+    if trace is None or trace.exception is None:
         return None
     frame = next((frame for frame in trace.frames if frame.kind == "application" and frame.file), None)
     if frame is None or frame.file is None:
@@ -189,41 +218,28 @@ def circumstance(bundle: Bundle) -> Circumstance:
     Only metrics that could not be measured are no verdict about the code; an abort without a cause is a person's.
     """
     body = bundle.notification
-    runs = [*bundle.objects("analysisrun"), *_list(body.get("analysisRuns"))]
+    runs = [*bundle.objects("analysisrun"), *mappings(body.get("analysisRuns"))]
     canary = bundle.manifest.canary.hash
-    phases = {_get(run, "status", "phase") for run in runs if label(run) in {canary, None}}
+    phases = {str(dig(run, "status").get("phase")) for run in runs if label(run) in {canary, None}}
     if "Failed" in phases:
         return "failed"
     if "Error" in phases:
         return "metric-error"
-    rollouts = [
-        *bundle.objects("rollout"),
-        *([body["rollout"]] if isinstance(body.get("rollout"), dict) else []),
-    ]
+    rollouts = [*bundle.objects("rollout"), *([body["rollout"]] if isinstance(body.get("rollout"), dict) else [])]
     for rollout in rollouts:
-        reasons = {_get(pause, "reason") for pause in _list(_get(rollout, "status", "pauseConditions"))}
-        if reasons & {"InconclusiveAnalysisRun", "InconclusiveExperiment"}:
+        pauses = mappings(dig(rollout, "status").get("pauseConditions"))
+        if {str(pause.get("reason")) for pause in pauses} & {"InconclusiveAnalysisRun", "InconclusiveExperiment"}:
             return "inconclusive"
-    aborted = any(_get(rollout, "status", "abort") is True for rollout in rollouts)
+    aborted = any(dig(rollout, "status").get("abort") is True for rollout in rollouts)
     return "manual-abort" if aborted and not any(_abort_has_cause(rollout) for rollout in rollouts) else "failed"
 
 
 def _abort_has_cause(rollout: Mapping[str, Any]) -> bool:
     """The Progressing condition says `Rollout aborted update to revision N: <cause>`, or ends before the colon."""
-    for condition in _list(_get(rollout, "status", "conditions")):
+    for condition in mappings(dig(rollout, "status").get("conditions")):
         message = str(condition.get("message") or "")
         if condition.get("reason") == "RolloutAborted" and ":" in message:
             return True
         if condition.get("reason") == "ProgressDeadlineExceeded":
             return True
     return False
-
-
-def _get(thing: Any, *keys: str) -> Any:
-    for key in keys:
-        thing = thing.get(key) if isinstance(thing, Mapping) else None
-    return thing
-
-
-def _list(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import structlog
@@ -88,9 +89,14 @@ def create_app(settings: Settings, *, background: Callable[[], Awaitable[None]] 
         await queue.close()
         await db.close()
 
+    return assemble(wiring, lifespan)
+
+
+def assemble(wiring: Wiring, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """The routes on their collaborators."""
     app = FastAPI(title="Self-Healing Rollouts", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     problems.install(app)
-    app.include_router(health.router(db.takes_writes))
+    app.include_router(health.router(wiring.db.takes_writes))
     app.include_router(rollouts.router(wiring))
     app.include_router(incidents.router(wiring))
     return app

@@ -6,55 +6,111 @@ have changed does not, and says so by yielding no edit.
 
 from collections.abc import Mapping, Sequence
 
-from unidiff.constants import LINE_TYPE_ADDED, LINE_TYPE_CONTEXT, LINE_TYPE_NO_NEWLINE, LINE_TYPE_REMOVED
+from unidiff.constants import (
+    DEV_NULL,
+    LINE_TYPE_ADDED,
+    LINE_TYPE_CONTEXT,
+    LINE_TYPE_EMPTY,
+    LINE_TYPE_NO_NEWLINE,
+    LINE_TYPE_REMOVED,
+)
+from unidiff.errors import UnidiffParseError
 from unidiff.patch import Hunk, PatchedFile, PatchSet
 
-from agents.patch import Edit, count_overlapping
+from agents.patch import Edit, count_overlapping, lines_of
 
 Files = Mapping[str, str | None]
-"""Path -> present text, None for a file that does not exist."""
+"""Path -> present text, None for a file that does not exist; what cannot be read as text is not in it."""
+
+REGULAR = "100644"
 
 
 class NotReversible(Exception):
     """A part of the diff cannot be turned around on the files as they are now."""
 
 
+def parse(diff: str) -> list[PatchedFile]:
+    """The files of a unified diff; `NotReversible` where it cannot be told apart which they are."""
+    try:
+        return list(PatchSet(diff))
+    except UnidiffParseError as error:
+        raise NotReversible(f"the diff cannot be read: {error}") from error
+
+
+def is_added(changed: PatchedFile) -> bool:
+    """Whether the diff creates the file; unidiff's own answer takes lines put before all others for a new file."""
+    return changed.source_file == DEV_NULL
+
+
+def is_removed(changed: PatchedFile) -> bool:
+    return changed.target_file == DEV_NULL
+
+
+def is_modified(changed: PatchedFile) -> bool:
+    return not (is_added(changed) or is_removed(changed) or changed.is_binary_file)
+
+
 def reverse_hunk(path: str, hunk: Hunk, text: str | None) -> Edit:
-    """The edit that undoes one hunk in `text`, with as much context as still matches exactly once."""
+    """The edit that undoes one hunk in `text`, with as much context as still stands there, whole lines and once."""
     if text is None:
-        raise NotReversible(f"{path} does not exist any more")
+        raise NotReversible(f"{path} is not there as text any more")
     before, after, lead, trail = _sides(hunk)
     for cut in range(max(lead, trail) + 1):
         head, foot = min(cut, lead), min(cut, trail)
         search = "".join(after[head : len(after) - foot])
+        replace = "".join(before[head : len(before) - foot])
         if search and count_overlapping(text, search) == 1:
-            return Edit(path=path, search=search, replace="".join(before[head : len(before) - foot]))
+            _refuse_torn_lines(path, text, search, replace)
+            return Edit(path=path, search=search, replace=replace)
     raise NotReversible(f"later changes to {path} overlap this one")
+
+
+def _refuse_torn_lines(path: str, text: str, search: str, replace: str) -> None:
+    """The text that was found must be whole lines, and so must what stands there afterwards."""
+    start = text.find(search)
+    end = start + len(search)
+    at_end = end == len(text)
+    whole = (start == 0 or text[start - 1] == "\n") and (search.endswith("\n") or at_end)
+    joins = bool(replace) and not replace.endswith("\n") and not at_end
+    if not whole or joins:
+        raise NotReversible(f"later changes to {path} overlap this one")
 
 
 def reverse_file(changed: PatchedFile, files: Files) -> list[Edit]:
     """The edits that undo all of one file's part of a diff; renames, modes and binary files are not undone."""
     if changed.is_binary_file or changed.is_rename:
         raise NotReversible(f"{changed.path} was renamed or is not text")
+    if is_added(changed):
+        return [_unmake(changed, files)]
+    if is_removed(changed):
+        return [_make_again(changed, files)]
+    if changed.source_mode != changed.target_mode:
+        raise NotReversible(f"the mode of {changed.path} was changed")
     text = files.get(changed.path)
-    if changed.is_added_file:
-        added = "".join(line for hunk in changed for line in _sides(hunk)[1])
-        if text is None or text != added:
-            raise NotReversible(f"{changed.path} was changed after it was added")
-        return [Edit(path=changed.path, search=text, replace=None)]
-    if changed.is_removed_file:
-        if text is not None:
-            raise NotReversible(f"{changed.path} exists again")
-        removed = "".join(line for hunk in changed for line in _sides(hunk)[0])
-        return [Edit(path=changed.path, search=None, replace=removed)]
-    if text is None:
-        raise NotReversible(f"{changed.path} does not exist any more")
     edits = []
     for hunk in changed:
         edit = reverse_hunk(changed.path, hunk, text)
         edits.append(edit)
-        text = text.replace(str(edit.search), str(edit.replace))
+        text = str(text).replace(str(edit.search), str(edit.replace))
     return edits
+
+
+def _unmake(changed: PatchedFile, files: Files) -> Edit:
+    text = files.get(changed.path)
+    added = "".join(line for hunk in changed for line in _sides(hunk)[1])
+    if text is None or text != added:
+        raise NotReversible(f"{changed.path} was changed after it was added")
+    return Edit(path=changed.path, search=text, replace=None)
+
+
+def _make_again(changed: PatchedFile, files: Files) -> Edit:
+    """The removed file; a link, a submodule or a program would come back as something else, so they do not."""
+    if changed.source_mode not in {REGULAR, None}:
+        raise NotReversible(f"{changed.path} was not an ordinary file")
+    if changed.path not in files or files[changed.path] is not None:
+        raise NotReversible(f"{changed.path} exists again")
+    removed = "".join(line for hunk in changed for line in _sides(hunk)[0])
+    return Edit(path=changed.path, search=None, replace=removed)
 
 
 def replace_lines(path: str, text: str, first: int, count: int, replacement: Sequence[str]) -> Edit:
@@ -62,7 +118,7 @@ def replace_lines(path: str, text: str, first: int, count: int, replacement: Seq
 
     Lines around are taken in until the search text stands only once.
     """
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     start, end = first - 1, first - 1 + count
     for context in range(len(lines) + 1):
         head, foot = max(0, start - context), min(len(lines), end + context)
@@ -73,9 +129,9 @@ def replace_lines(path: str, text: str, first: int, count: int, replacement: Seq
     raise NotReversible(f"{path} is empty")
 
 
-def parse(diff: str) -> list[PatchedFile]:
-    """The files of a unified diff."""
-    return list(PatchSet(diff))
+def old_lines(hunk: Hunk) -> list[str]:
+    """The lines of a hunk's old side, with the line ends that they had."""
+    return _sides(hunk)[0]
 
 
 def _sides(hunk: Hunk) -> tuple[list[str], list[str], int, int]:
@@ -87,6 +143,8 @@ def _sides(hunk: Hunk) -> tuple[list[str], list[str], int, int]:
         if line.line_type == LINE_TYPE_NO_NEWLINE:
             for side in _last_written(kinds, before, after):
                 side[-1] = side[-1].removesuffix("\n")
+            continue
+        if line.line_type == LINE_TYPE_EMPTY:  # what separates this diff from the next one in a log
             continue
         kinds.append(line.line_type)
         if line.line_type in {LINE_TYPE_CONTEXT, LINE_TYPE_REMOVED}:

@@ -8,8 +8,16 @@ from unidiff.patch import Hunk, PatchedFile
 
 from agents.changes import Commit
 from agents.diagnosis import Location
-from agents.patch import Edit
-from agents.strategies.reversal import Files, NotReversible, parse, reverse_file, reverse_hunk
+from agents.patch import Edit, count_overlapping
+from agents.strategies.reversal import (
+    Files,
+    NotReversible,
+    is_added,
+    is_modified,
+    parse,
+    reverse_file,
+    reverse_hunk,
+)
 
 Candidate = tuple[tuple[Edit, ...], str]
 """The edits, and the sentence that explains them to a reviewer."""
@@ -18,27 +26,31 @@ Candidate = tuple[tuple[Edit, ...], str]
 def revert(culprit: Commit, location: Location, touched: frozenset[int], files: Files) -> list[Candidate]:
     """Candidates on the files as they are at the canary's commit.
 
-    `touched` are the lines of `location.file`, at the culprit commit or later, that the evidence points to; a hunk that
-    lies nearest to them is tried alone first.
+    `touched` are the lines of `location.file`, at the canary's commit, that the evidence points to; the hunk that lies
+    nearest to them now is tried alone first. `NotReversible` where the culprit's diff cannot be read.
     """
     changed = parse(culprit.diff)
     name = f'commit {culprit.sha[:12]} ("{culprit.subject}")'
     candidates: list[Candidate] = []
     here = next((file for file in changed if file.path == location.file), None)
-    if here is not None and here.is_modified_file:
-        hunks = sorted(here, key=lambda hunk: _distance(hunk, touched))
-        if len(hunks) > 1 and touched:
-            candidates += _try_hunk(here, hunks[0], files, name)
-        candidates += _try_files([here], files, f"Takes back what {name} changed in {here.path}.")
-    if len(changed) > 1 or here is None:
+    whole = _try_files([here], files, f"Takes back what {name} changed in {here.path}.") if here is not None else []
+    if here is not None and is_modified(here) and touched and (len(here) > 1 or not whole):
+        candidates += _try_hunk(here, touched, files, name)
+    # A file that was added is only one half of a change: what calls it stands elsewhere in the commit.
+    if here is not None and (not is_added(here) or len(changed) == 1):
+        candidates += whole
+    if len(changed) > 1:
         candidates += _try_files(changed, files, f"Takes back all of {name}.")
     return _distinct(candidates)
 
 
-def _try_hunk(file: PatchedFile, hunk: Hunk, files: Files, name: str) -> list[Candidate]:
+def _try_hunk(file: PatchedFile, touched: frozenset[int], files: Files, name: str) -> list[Candidate]:
+    """The nearest hunk or none: the next one is another change."""
+    text = files.get(file.path)
+    hunks = sorted(file, key=lambda hunk: _distance(hunk, file.path, text, touched))
     try:
-        edit = reverse_hunk(file.path, hunk, files.get(file.path))
-    except NotReversible:
+        edit = reverse_hunk(file.path, hunks[0], text)
+    except (NotReversible, IndexError):
         return []
     return [((edit,), f"Takes back the one place in {file.path} where {name} changed what failed.")]
 
@@ -51,9 +63,16 @@ def _try_files(changed: list[PatchedFile], files: Files, why: str) -> list[Candi
     return [(edits, why)] if edits else []
 
 
-def _distance(hunk: Hunk, lines: frozenset[int]) -> int:
-    first, last = hunk.target_start, hunk.target_start + hunk.target_length
-    return min((max(first - line, line - last, 0) for line in lines), default=0)
+def _distance(hunk: Hunk, path: str, text: str | None, lines: frozenset[int]) -> int:
+    """Lines between a hunk and the nearest of `lines`, where its text stands now or else where it once stood."""
+    first, count = hunk.target_start, max(hunk.target_length, 1)
+    try:
+        search = str(reverse_hunk(path, hunk, text).search)
+    except NotReversible:
+        search = ""
+    if text is not None and search and count_overlapping(text, search) == 1:
+        first, count = text[: text.find(search)].count("\n") + 1, search.rstrip("\n").count("\n") + 1
+    return min((max(first - line, line - (first + count - 1), 0) for line in lines), default=0)
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:

@@ -4,9 +4,10 @@ The kinds are tried in the order of DESIGN section 6. A request is taken from th
 the same pod; a program that died is started again the way its pod was.
 """
 
+import json
 import re
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,10 +16,16 @@ from agents.frames import Signature, Trace
 from agents.verification.environment import Environment, deployed_environment
 from agents.verification.ports import Request
 
-REQUEST = re.compile(r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+(/[^\s\"'<>]*)")
-JSON_METHOD = re.compile(r'"(?:http_?)?(?:request_?)?method"\s*:\s*"([A-Z]+)"', re.IGNORECASE)
-JSON_PATH = re.compile(r'"(?:request_?|url_?)?(?:path|uri|url|target)"\s*:\s*"(/[^"]*)"', re.IGNORECASE)
-STATUS = re.compile(r"(?<![\w.:/-])([1-5]\d\d)(?![\w.:/-])")
+METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
+METHODS = frozenset(METHOD.split("|"))
+REQUEST = re.compile(rf"\b({METHOD})\s+(/[^\s\"'<>]*)")
+ERROR_ON = re.compile(rf"(?<!\S)(/[^\s\"'<>]*)\s+\[({METHOD})\]")
+"""As Flask writes above a trace: `Exception on /orders/7 [GET]`."""
+NAMED_STATUS = re.compile(r"\b(?:status(?:_?code)?|HTTP/[\d.]+)[\"']?\s*[=:]?\s*[\"']?([1-5]\d\d)\b", re.IGNORECASE)
+FIRST_NUMBER = re.compile(r"(?<![\w.:/-])(\d{1,9})(?![\w.:/-])(?!\s*(?:[nmu]?s|msecs?|seconds?|[kMG]?B|bytes?)\b)")
+PATH_KEYS = frozenset({"path", "uri", "url", "target", "requesturi", "requestpath", "requesturl"})
+STATUS_KEYS = frozenset({"status", "statuscode", "responsestatus", "responsestatuscode"})
+ORIGIN = re.compile(r"^https?://[^/?#]*(?=/)")
 LINES_AROUND = 25
 MOST_REQUESTS = 3
 
@@ -72,48 +79,88 @@ def derive(bundle: Bundle, trace: Trace | None, signature: Signature | None, com
 def requests_near(lines: Sequence[str], trace: Trace) -> tuple[Request, ...]:
     """The requests that may have led to a trace, likeliest first.
 
-    Nearest line at or before the trace that names a request and no success; then a failed one right after it (access
-    lines are often written when the answer is out); then any before it.
+    The nearest line at or before the trace that names a request and no answer, or a failed one; then a failed one right
+    after it (access lines are often written when the answer is out); then those before it that were answered otherwise.
     """
     first, last = trace.first_line - 1, trace.last_line - 1
-    before = [lines[at] for at in range(first, max(-1, first - LINES_AROUND), -1)]
-    after = list(lines[last + 1 : last + 1 + LINES_AROUND])
+    before = [_read(lines[at]) for at in range(min(first, len(lines) - 1), max(-1, first - LINES_AROUND), -1)]
+    after = [_read(line) for line in lines[last + 1 : last + 1 + LINES_AROUND]]
     ranked = [
-        *(line for line in before if not _succeeded(line)),
-        *(line for line in after if _failed(line)),
+        *(one for one in before if one.status is None or one.status >= 500),
+        *(one for one in after if one.status is not None and one.status >= 500),
+        *(one for one in before if one.status is not None and 400 <= one.status < 500),
         *before,
     ]
-    found: list[Request] = []
-    for line in ranked:
-        request = request_in(line)
-        if request is not None and request not in found:
-            found.append(request)
-    return tuple(found[:MOST_REQUESTS])
+    found = [one.request for one in ranked if one.request is not None and "[REDACTED" not in one.request.path]
+    return tuple(dict.fromkeys(found))[:MOST_REQUESTS]
 
 
-def request_in(line: str) -> Request | None:
-    """The request that an access or error line names, plain or JSON; None where a part was redacted."""
-    plain = REQUEST.search(line)
-    method, path = JSON_METHOD.search(line), JSON_PATH.search(line)
-    if plain:
-        request = Request(method=plain.group(1), path=plain.group(2))
-    elif method and path:
-        request = Request(method=method.group(1).upper(), path=path.group(1))
-    else:
+class _Access(NamedTuple):
+    """What a line says about a request: which one, and how it was answered."""
+
+    request: Request | None
+    status: int | None
+
+
+def _read(line: str) -> _Access:
+    """An access or error line, plain or JSON; of a JSON line without such fields, its message."""
+    document = _json_in(line)
+    if document is None:
+        return _read_text(line)
+    found = _read_fields(document)
+    if found.request is None:
+        texts = [_read_text(value) for _, value in _fields(document) if isinstance(value, str)]
+        said = next((one for one in texts if one.request is not None), _Access(None, None))
+        found = _Access(said.request, said.status if found.status is None else found.status)
+    return found
+
+
+def _read_text(text: str) -> _Access:
+    plain, framework = REQUEST.search(text), ERROR_ON.search(text)
+    match = plain or framework
+    if match is None:
+        return _Access(None, None)
+    method, path = (match.group(1), match.group(2)) if plain else (match.group(2), match.group(1))
+    rest = text[match.end() :]
+    number = NAMED_STATUS.search(rest) or FIRST_NUMBER.search(rest)
+    status = int(number.group(1)) if number else None
+    return _Access(Request(method=method, path=path), status if status in range(100, 600) else None)
+
+
+def _json_in(line: str) -> Mapping[str, Any] | None:
+    """The JSON object that a line is, whatever a log shipper put before it."""
+    at = line.find("{")
+    if at < 0:
         return None
-    return None if "[REDACTED" in request.path else request
+    try:
+        document = json.loads(line[at:])
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
-def _succeeded(line: str) -> bool:
-    request = REQUEST.search(line)
-    rest = line[request.end() :] if request else line
-    return any(status[0] in "123" for status in STATUS.findall(rest)) and not _failed(line)
+def _read_fields(document: Mapping[str, Any]) -> _Access:
+    """Method, path and status by the names that loggers give them, also one level down (`{"http": {...}}`)."""
+    method = path = None
+    status: int | None = None
+    for key, value in _fields(document):
+        name = key.lower().rpartition(".")[2].replace("_", "")
+        text = str(value)
+        if name.endswith("method") and text.upper() in METHODS:
+            method = method or text.upper()
+        elif name in PATH_KEYS and ORIGIN.sub("", text).startswith("/"):
+            path = path or ORIGIN.sub("", text)
+        elif name in STATUS_KEYS and re.fullmatch("[1-5][0-9]{2}", text):
+            status = status or int(text)
+    return _Access(Request(method=method, path=path) if method and path else None, status)
 
 
-def _failed(line: str) -> bool:
-    request = REQUEST.search(line)
-    rest = line[request.end() :] if request else line
-    return any(status[0] == "5" for status in STATUS.findall(rest))
+def _fields(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from ((inner, below) for inner, below in value.items() if isinstance(below, str | int))
+        elif isinstance(value, str | int):
+            yield key, value
 
 
 def _container(item: str) -> str | None:

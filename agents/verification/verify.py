@@ -4,20 +4,19 @@ The tests are a guard, never the red. Nothing here decides what happens to the p
 and on the list of what was not checked.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal
 
-import tree_sitter
-import tree_sitter_python
 from pydantic import BaseModel, ConfigDict
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from agents.errors import Denied
 from agents.frames import Signature, find_traces
 from agents.patch import Patch
 from agents.verification.environment import Environment
 from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
 from agents.verification.reproduction import Commands, Reproduction
+from agents.verification.syntax import syntax_error
 
 TAIL_LINES = 40
 GREEN_REPEATS = 3
@@ -90,12 +89,14 @@ async def verify(
     `patched_environment` is what the patched manifests give the program, for a patch of manifests; None for a patch of
     the program itself.
     """
-    broken = syntax_error(patch)
+    broken = await asyncio.to_thread(syntax_error, patch)
     if broken:
         return _without_run(reproduction, "refuted", broken)
     if program is None or reproduction.kind in {"render", "none"}:
         reason = reproduction.reason or "the source of the running program is not known"
         return _rendered(patch, reproduction, reason)
+    if patched_environment is not None and _gives_the_same(patched_environment, reproduction.environment):
+        return _rendered(patch, reproduction, "what the patch changes in the manifests is not read when they are tried")
     files: dict[str, str | None] = {}
     if patched_environment is None:
         files = {change.path: change.after for change in patch.changes}
@@ -111,15 +112,8 @@ async def verify(
     return _verdict(reproduction, before, after)
 
 
-def syntax_error(patch: Patch) -> str | None:
-    """Where a patched file does not parse any more though it did before; Python and YAML are looked at."""
-    for change in patch.changes:
-        if change.after is None:
-            continue
-        parses = _PARSERS.get(change.path.rpartition(".")[2])
-        if parses and not parses(change.after) and (change.before is None or parses(change.before)):
-            return f"{change.path} does not parse after the patch"
-    return None
+def _gives_the_same(one: Environment, other: Environment) -> bool:
+    return (one.variables, one.files) == (other.variables, other.files)
 
 
 def shows(signature: Signature, output: str) -> bool:
@@ -144,12 +138,13 @@ class _Side(BaseModel):
     tests: Check
     guilty: tuple[Request, ...] = ()
     """The requests whose answers were wrong."""
-    notes: tuple[str, ...] = ()
+    could_run: bool = True
+    """False where it was the sandbox that failed, which says nothing about the code."""
 
     @classmethod
-    def skipped(cls, reason: str) -> "_Side":
+    def skipped(cls, reason: str, *, could_run: bool = True) -> "_Side":
         check = Check(result="not_run", reason=reason)
-        return cls(check=check, tests=check)
+        return cls(check=check, tests=check, could_run=could_run)
 
 
 class _Run:
@@ -171,12 +166,16 @@ class _Run:
 
     async def observe(self, trial: Trial, repeats: int, requests: tuple[Request, ...] = ()) -> _Side:
         """Lay the side out, reproduce on it, run its tests, and clear it away."""
-        tree = await self._workspace.lay_out(self._program.url, self._program.commit, trial.files)
+        try:
+            tree = await self._workspace.lay_out(self._program.url, self._program.commit, trial.files)
+        except Denied as error:
+            return _Side.skipped(f"the commit cannot be laid out: {error}", could_run=False)
         try:
             if self._commands.setup:
                 done = await self._sandbox.run(tree, self._commands.setup, {})
                 if done.status != "ok" or done.exit_code != 0:
-                    return _Side.skipped(f"`setup` of .selfheal.yml failed: {_ending(done)}")
+                    reason = f"`setup` of .selfheal.yml failed: {_ending(done)}"
+                    return _Side.skipped(reason, could_run=done.status != "failed")
             asked = (requests or self._reproduction.requests) * repeats
             served = await self._sandbox.serve(
                 tree,
@@ -211,10 +210,8 @@ class _Run:
         if asked:
             command += "  <-  " + ", ".join(dict.fromkeys(f"{r.method} {r.path}" for r in asked))
         if served.status != "ok":
-            return _Side(
-                check=Check(result="not_run", command=command, reason=served.reason or served.status),
-                tests=tests,
-            )
+            check = Check(result="not_run", command=command, reason=served.reason or served.status)
+            return _Side(check=check, tests=tests, could_run=served.status != "failed")
         seen = self._reproduction.signature is not None and shows(self._reproduction.signature, served.output)
         wrong = tuple(
             request
@@ -252,25 +249,10 @@ def _judge_replay(served: Served, *, seen: bool, wrong: bool) -> tuple[Result, s
 
 
 def _verdict(reproduction: Reproduction, before: _Side, after: _Side) -> Verification:
-    unchecked = list(reproduction.environment.stand_ins)
-    verdict: Verdict = "unverified"
-    if before.check.result != "failed":
-        unchecked.insert(0, _why_not_red(before.check))
-    elif after.check.result == "failed":
-        verdict = "refuted"
-        unchecked.insert(0, "the failure is still there after the patch")
-    elif after.check.result == "not_run":
-        verdict = "refuted"
-        unchecked.insert(0, f"after the patch: {after.check.reason}")
-    elif after.tests.result == "failed" and before.tests.result == "passed":
-        verdict = "refuted"
-        unchecked.insert(0, "the repository's own tests pass before the patch and fail after it")
-    else:
-        verdict = "verified"
-    if after.tests.result == "not_run" and verdict == "verified":
-        unchecked.append(f"the repository's own tests: {after.tests.reason}")
-    if before.tests.result == "failed" and verdict == "verified":
-        unchecked.append("the repository's own tests were red before the patch already")
+    verdict, why = _compare(before, after)
+    unchecked = [*why, *reproduction.environment.stand_ins]
+    if verdict == "verified":
+        unchecked += _about_tests(before.tests, after.tests)
     return Verification(
         kind=reproduction.kind,
         verdict=verdict,
@@ -280,6 +262,27 @@ def _verdict(reproduction: Reproduction, before: _Side, after: _Side) -> Verific
         tests_after=after.tests,
         unchecked=tuple(unchecked),
     )
+
+
+def _compare(before: _Side, after: _Side) -> tuple[Verdict, list[str]]:
+    if before.check.result != "failed":
+        return "unverified", [_why_not_red(before.check)]
+    if after.check.result == "failed":
+        return "refuted", ["the failure is still there after the patch"]
+    if after.check.result == "not_run":
+        return "refuted" if after.could_run else "unverified", [f"after the patch: {after.check.reason}"]
+    if after.tests.result == "failed" and before.tests.result == "passed":
+        return "refuted", ["the repository's own tests pass before the patch and fail after it"]
+    return "verified", []
+
+
+def _about_tests(before: Check, after: Check) -> list[str]:
+    """What the repository's own tests leave open beside a verified patch."""
+    if after.result == "not_run":
+        return [f"the repository's own tests: {after.reason}"]
+    if after.result == "failed" and before.result == "not_run":
+        return [f"the repository's own tests fail after the patch, and could not be run before it: {before.reason}"]
+    return ["the repository's own tests were red before the patch already"] if before.result == "failed" else []
 
 
 def _why_not_red(check: Check) -> str:
@@ -320,19 +323,3 @@ def _ending(done: Completed) -> str:
 
 def _statuses(responses: tuple[Response, ...]) -> str:
     return ", ".join(str(answer.status or "no answer") for answer in responses) or "none"
-
-
-def _parses_python(text: str) -> bool:
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
-    return not parser.parse(text.encode()).root_node.has_error
-
-
-def _parses_yaml(text: str) -> bool:
-    try:
-        list(YAML(typ="safe", pure=True).load_all(text))
-    except YAMLError:
-        return False
-    return True
-
-
-_PARSERS = {"py": _parses_python, "yaml": _parses_yaml, "yml": _parses_yaml}

@@ -18,8 +18,9 @@ async def save(db: Database, attempt: str, bundle: Bundle) -> None:
     items = [_row(attempt, item, text) for item, text in bundle.contents.items()]
     async with db.write() as connection:
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        added = await connection.execute(dialect.insert(bundles).values(values).on_conflict_do_nothing())
-        if added.rowcount and items:
+        statement = dialect.insert(bundles).values(values).on_conflict_do_nothing().returning(bundles.c.attempt)
+        is_first = (await connection.execute(statement)).first() is not None
+        if is_first and items:
             await connection.execute(insert(bundle_items), items)
 
 

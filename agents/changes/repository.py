@@ -1,0 +1,107 @@
+"""The `Repository` port and the nouns that it answers with."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.changes.hunks import Hunk, hunks_of, renames_of
+
+MOST_COMMITS = 500
+
+
+class Commit(BaseModel):
+    """One commit of the range. `diff` is the unified diff against its first parent, three lines of context."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    at: datetime
+    subject: str
+    diff: str
+
+    @cached_property
+    def hunks(self) -> tuple[Hunk, ...]:
+        """The places that the commit changed, read from its diff once."""
+        return hunks_of(self.diff)
+
+    @cached_property
+    def renames(self) -> Mapping[str, str]:
+        """The files that the commit renamed: old path -> new path."""
+        return renames_of(self.diff)
+
+
+class FileText(BaseModel):
+    """A file at a commit. `gone`: no such file there; `denied`: not text, a link, or too large to read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "gone", "denied"]
+    reason: str | None = None
+    text: str = ""
+
+
+class Repository(Protocol):
+    """A repository that is only read. Every commit argument is 40 hex digits, but for `resolve`."""
+
+    async def resolve(self, revision: str) -> str:
+        """The commit that a sha, branch or tag names; `Denied` if there is none."""
+        ...
+
+    async def message(self, commit: str) -> str:
+        """The whole message of a commit, its trailers included."""
+        ...
+
+    async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
+        """The newest `MOST_COMMITS` of `old..new`, newest first. Empty when `new` is reachable from `old`.
+
+        `Denied` where their diffs are too large to read.
+        """
+        ...
+
+    async def compare(self, old: str, new: str, path: str = "") -> str:
+        """The unified diff from `old` to `new` below `path`, without context lines; `Denied` where it is too large."""
+        ...
+
+    async def files(self, commit: str) -> tuple[str, ...]:
+        """Every path of the commit's tree, from the root."""
+        ...
+
+    async def read(self, commit: str, path: str) -> FileText:
+        """The text of one file."""
+        ...
+
+
+class Repositories(Protocol):
+    """Opens repositories by URL."""
+
+    async def open(self, url: str) -> Repository:
+        """Fetch what is there now and return it; `Denied` where the URL is not allowed or cannot be read."""
+        ...
+
+
+def at_the_canary(commits: Sequence[Commit]) -> list[tuple[Commit, tuple[Hunk, ...]]]:
+    """Each commit (newest first) with its hunks, whose files have the names that they have at the canary.
+
+    A merge has none: it repeats the commits it brought, which are in the range themselves.
+    """
+    now: dict[str, str] = {}
+    found: list[tuple[Commit, tuple[Hunk, ...]]] = []
+    for commit in commits:
+        is_merge = len(commit.parents) > 1
+        found.append(
+            (commit, () if is_merge else tuple(_renamed(hunk, now) for hunk in commit.hunks)),
+        )
+        if not is_merge:
+            now |= {old: now.get(new, new) for old, new in commit.renames.items()}
+    return found
+
+
+def _renamed(hunk: Hunk, now: Mapping[str, str]) -> Hunk:
+    if hunk.file not in now:
+        return hunk
+    return hunk.model_copy(update={"file": now[hunk.file]})
