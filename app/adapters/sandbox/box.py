@@ -27,6 +27,8 @@ PROCESSES = 256
 FILE_BYTES = 256 * 1024 * 1024
 HERE = Path(__file__).resolve().parent
 INSIDE = "/work"
+NOT_STARTED = b"bwrap: "
+"""How bubblewrap's own complaints begin; a container's default profile, for one, does not let it make namespaces."""
 DRIVER = "/selfheal/driver.py"
 ETC = (
     "alternatives",
@@ -72,8 +74,8 @@ class Box:
         if done.timed_out:
             reason = f"not finished after {self._limits.seconds:.0f} s"
             return Completed(status="timeout", reason=reason, output=_clean(done.output))
-        if self._mode == "bubblewrap" and done.output.startswith(b"bwrap: "):
-            return Completed(status="failed", reason=_first_line(done.output))
+        if self._mode == "bubblewrap" and done.output.startswith(NOT_STARTED):
+            return Completed(status="failed", reason=f"no sandbox: {_first_line(done.output)}")
         return Completed(status="ok", exit_code=done.exit_code, output=_clean(done.output))
 
     async def serve(
@@ -111,6 +113,8 @@ class Box:
             )
         if done.timed_out:
             return Served(status="timeout", reason=f"not finished after {self._limits.seconds:.0f} s")
+        if boxed and done.output.startswith(NOT_STARTED):
+            return Served(status="failed", reason=f"no sandbox: {_first_line(done.output)}")
         return _read_report(done.output)
 
     def _refusal(self) -> str | None:
