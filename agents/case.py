@@ -62,14 +62,15 @@ async def open_case(
     settings = RepositoryFile()
     if source is not None and version.repo is not None:
         settings = await _settings(source, version.repo, policy, forge, notes)
-    program = None
-    if source is not None and version.repo and version.commit:
-        program = Program(url=version.repo, commit=version.commit)
+    canary = await _resolve(source, version.commit)
+    program = Program(url=version.repo, commit=canary) if version.repo and canary else None
     ground = None
-    if diagnosis.repository == "source" and program and stable.commit and stable.repo == program.url:
-        ground = Ground(url=program.url, stable=stable.commit, canary=program.commit)
-    if diagnosis.repository == "manifests" and configuration is not None and manifests is not None:
-        ground = Ground(url=manifests.repo, stable=manifests.stable, canary=manifests.canary)
+    if diagnosis.repository == "source":
+        ground = await _ground(
+            source, version.repo, stable.commit if stable.repo == version.repo else None, version.commit
+        )
+    elif diagnosis.repository == "manifests" and manifests is not None:
+        ground = await _ground(configuration, manifests.repo, manifests.stable, manifests.canary)
     return Case(
         diagnosis=diagnosis,
         reproduction=derive(bundle, findings.trace, findings.signature, settings.commands),
@@ -120,16 +121,36 @@ async def _open(
         return None
 
 
+async def _resolve(repository: Repository | None, revision: str | None) -> str | None:
+    """The full sha; annotations may name a tag, or a part of it. What is not there was noted by triage."""
+    if repository is None or revision is None:
+        return None
+    try:
+        return await repository.resolve(revision)
+    except Denied:
+        return None
+
+
+async def _ground(
+    repository: Repository | None, url: str | None, stable: str | None, canary: str | None
+) -> Ground | None:
+    old, new = await _resolve(repository, stable), await _resolve(repository, canary)
+    return Ground(url=url, stable=old, canary=new) if url and old and new else None
+
+
 async def _settings(source: Repository, url: str, policy: Policy, forge: Forge, notes: list[str]) -> RepositoryFile:
     """`.selfheal.yml` of the trusted base commit: never of the canary's, which may be anybody's branch."""
     rule: RepositoryRule | None = policy.rule(url)
     try:
         base = (rule.base if rule else None) or await forge.default_branch(url)
-        found = await source.read(await source.resolve(base), ".selfheal.yml")
-        return parse_repository_file(found.text) if found.status == "ok" else RepositoryFile()
+        found = await source.read(await source.resolve(f"refs/heads/{base}"), ".selfheal.yml")
+        if found.status != "denied":
+            return parse_repository_file(found.text) if found.status == "ok" else RepositoryFile()
+        why = str(found.reason)
     except (Denied, Invalid) as error:
-        notes.append(f"no settings of the source repository: {error}")
-        return RepositoryFile(verify="none", mode="observe")
+        why = str(error)
+    notes.append(f"the settings of the source repository cannot be read, so nothing of it is run or changed: {why}")
+    return RepositoryFile(verify="none", mode="observe")
 
 
 def _annotated_mode(bundle: Bundle) -> str | None:

@@ -56,27 +56,27 @@ async def conclude(
     """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone."""
     story = Story(bundle=bundle, diagnosis=case.diagnosis, patch=patch, verification=verification, notes=case.notes)
     if case.ground is None:
-        return Reported(reasons=case.notes or ("the repository that the fix belongs in is not known",))
+        return Reported(reasons=_why_no_patch(case))
     rule = policy.rule(case.ground.url)
     if rule is None:
         return Reported(reasons=(f"the policy has no entry for {case.ground.url}",))
-    repository = await repositories.open(case.ground.url)
     if patch is None or verification is None:
         return await _report(story, _why_no_patch(case), rule, case, forge)
-    base = rule.base or await forge.default_branch(case.ground.url)
-    tip = await repository.resolve(base)
     try:
+        repository = await repositories.open(case.ground.url)
+        base = rule.base or await forge.default_branch(case.ground.url)
+        tip = await repository.resolve(f"refs/heads/{base}")
         final = await carry(patch, tip, repository)
     except (EditRejected, Denied) as error:
-        return await _report(story, (f"the change does not apply to the tip of {base}: {error}",), rule, case, forge)
+        return await _report(story, (f"the change cannot be made on the present code: {error}",), rule, case, forge)
     decision = Decision(action="report", reasons=(f"{base} does not have this fault any more",))
     if final.changes:
         decision = decide(final, verification, case.diagnosis.confidence, rule, effective_mode(rule, *case.modes))
     if decision.action == "report":
         return await _report(story, decision.reasons, rule, case, forge)
     if tip != patch.commit:
-        note = f"verified on the canary's commit, not on the tip of {base} ({tip[:12]})"
-        story = story.model_copy(update={"notes": (*story.notes, note)})
+        note = f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit"
+        story = story.model_copy(update={"notes": (note, *story.notes)})
     return await _propose(story, final.changes, decision, base, tip, forge)
 
 
@@ -95,8 +95,12 @@ async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:
     if case.diagnosis.strategy is None:
-        return (*case.notes, f"nothing in Git to change: the cause is {case.diagnosis.category}")
-    return (*case.notes, "no change was found that removes the failure")
+        why = f"nothing in Git to change: the cause is {case.diagnosis.category}"
+    elif case.ground is None:
+        why = "the repository that the fix belongs in is not known, or not allowed"
+    else:
+        why = "no part of the blamed change can be taken back by itself"
+    return (why, *case.notes)
 
 
 async def _propose(
@@ -126,6 +130,6 @@ async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, 
     """The issue with the analysis; in mode `observe` nothing leaves the service."""
     if effective_mode(rule, *case.modes) == "observe" or case.ground is None:
         return Reported(reasons=reasons)
-    story = story.model_copy(update={"notes": reasons})
+    story = story.model_copy(update={"reasons": reasons})
     issue = await ensure_issue(case.ground.url, story.bundle.incident, title(story), issue_text(story), forge)
     return Reported(reasons=reasons, issue=issue)

@@ -86,8 +86,12 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    repositories: tuple[RepositoryRule, ...] = ()
-    images: tuple[ImageRule, ...] = ()
+    repositories: tuple[RepositoryRule, ...] = Field(
+        default=(), description="The repositories that may be read and changed; the first match counts."
+    )
+    images: tuple[ImageRule, ...] = Field(
+        default=(), description="The source repositories of images that say nothing of it themselves."
+    )
 
     def rule(self, url: str) -> RepositoryRule | None:
         """The entry that speaks for a repository, None where it is not allowed."""
@@ -142,9 +146,10 @@ def parse_repository_file(text: str) -> RepositoryFile:
 
 def _load(text: str, model: type[BaseModel], name: str) -> Any:
     try:
-        document = YAML(typ="safe", pure=True).load(text) or {}
+        document = YAML(typ="safe", pure=True).load(text)
+        document = {} if document is None else document
         model.model_validate(document)
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:
         raise Invalid(f"{name} is not YAML: {' '.join(str(error).split())[:200]}") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -152,6 +157,8 @@ def _load(text: str, model: type[BaseModel], name: str) -> Any:
         known = ", ".join(sorted(model.model_fields))
         hint = f"; the keys are {known}" if first["type"] == "extra_forbidden" else ""
         raise Invalid(f"{name}: {where}: {first['msg']}{hint}") from error
+    except ValueError as error:  # a date or number that is none
+        raise Invalid(f"{name} holds a value that cannot be read: {error}") from error
     return document
 
 

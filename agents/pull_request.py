@@ -14,7 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from agents.errors import Conflict
 from agents.patch import FileChange
 
-MARKER = re.compile(r"<!-- selfheal incident=([0-9a-f]{32}) text=([0-9a-f]{16}) -->")
+MARKER = re.compile(r"^<!-- selfheal incident=([0-9a-f]{32}) text=([0-9a-f]{16}) -->\s*$", re.MULTILINE)
+FORGED = re.compile(r"<!--(?=\s*selfheal\b)", re.IGNORECASE)
+MOST_LOOKS = 4
+"""How often `ensure` looks again when somebody else was quicker, before it gives up."""
 INCIDENT_TRAILER = "Selfheal-Incident"
 CHANGE_TRAILER = "Selfheal-Change"
 
@@ -101,7 +104,7 @@ class Wanted(BaseModel):
 
     @property
     def body(self) -> str:
-        return with_marker(self.incident, self.text)
+        return with_marker(self.incident, self.title, self.text)
 
 
 class Forge(Protocol):
@@ -141,7 +144,10 @@ class Forge(Protocol):
 
 
 async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
-    """Make the forge match `wanted`; calling it again, at any time, changes nothing more."""
+    """Make the forge match `wanted`; calling it again, at any time, changes nothing more.
+
+    `Conflict` where the branch is not ours and nobody proposed it, or where somebody was quicker time and again.
+    """
     found = await forge.find_pull_request(wanted.repository, wanted.branch)
     if found is not None and found.state != "open":
         return LeftAlone(pull_request=_link(found, wanted), because=found.state)
@@ -162,23 +168,28 @@ async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
 
 async def ensure_branch(wanted: Wanted, forge: Forge) -> bool:
     """Point the branch at a commit with the wanted changes; False where a person has pushed to it."""
-    head = await forge.head(wanted.repository, wanted.branch)
-    if head is not None:
-        trailers = _trailers(head.message)
-        if trailers.get(INCIDENT_TRAILER) != wanted.incident:
-            return False
-        if trailers.get(CHANGE_TRAILER) == change_digest(wanted.changes):
-            return True
-    sha = await forge.commit(wanted.repository, wanted.base_commit, wanted.changes, _message(wanted))
-    await forge.point(wanted.repository, wanted.branch, sha, head.sha if head else None)
-    return True
+    for _ in range(MOST_LOOKS):
+        head = await forge.head(wanted.repository, wanted.branch)
+        if head is not None:
+            trailers = _trailers(head.message)
+            if trailers.get(INCIDENT_TRAILER) != wanted.incident:
+                return False
+            if trailers.get(CHANGE_TRAILER) == change_digest(wanted.changes):
+                return True
+        sha = await forge.commit(wanted.repository, wanted.base_commit, wanted.changes, _message(wanted))
+        try:
+            await forge.point(wanted.repository, wanted.branch, sha, head.sha if head else None)
+        except Conflict:
+            continue  # moved since we looked: by a second worker, or by a person
+        return True
+    raise Conflict(f"the branch {wanted.branch} moves whenever we look")
 
 
 async def ensure_issue(url: str, incident: str, title: str, text: str, forge: Forge) -> str:
     """The URL of the incident's one issue; an existing one is not reworded."""
     found = await forge.find_issue(url, incident)
     if found is None:
-        found = await forge.create_issue(url, Text(title=title, body=with_marker(incident, text)))
+        found = await forge.create_issue(url, Text(title=title, body=with_marker(incident, title, text)))
     return found.url
 
 
@@ -193,15 +204,32 @@ async def _create(wanted: Wanted, text: Text, forge: Forge) -> Record:
         return found
 
 
-def with_marker(incident: str, text: str) -> str:
-    """The text and the hidden line that we find it by, and tell by whether somebody reworded it."""
-    return f"{text.rstrip()}\n\n<!-- selfheal incident={incident} text={_digest(text)} -->\n"
+def with_marker(incident: str, title: str, text: str) -> str:
+    """The text and the hidden line that we find it by, and tell by whether somebody reworded it.
+
+    Ours is the only one: what looks like it in the text, which quotes logs, is broken up.
+    """
+    own = FORGED.sub("<!- -", text.rstrip())
+    return f"{own}\n\n<!-- selfheal incident={incident} text={_digest(title, own)} -->\n"
+
+
+def incident_of(body: str) -> str | None:
+    """The incident that a text of ours is about; None for one that is not ours."""
+    marker = _marker(body)
+    return marker.group(1) if marker else None
 
 
 def reworded(record: Record) -> bool:
-    """Whether a person changed the text since we wrote it; line ends and outer space do not count."""
-    marker = MARKER.search(record.body)
-    return marker is None or marker.group(2) != _digest(record.body[: marker.start()])
+    """Whether a person changed title or text since we wrote it; line ends and outer space do not count."""
+    marker = _marker(record.body)
+    if marker is None or record.body[marker.end() :].strip():
+        return True
+    return marker.group(2) != _digest(record.title, record.body[: marker.start()])
+
+
+def _marker(body: str) -> re.Match[str] | None:
+    """The last one: what stands before it may be a quotation."""
+    return max(MARKER.finditer(body), key=lambda match: match.start(), default=None)
 
 
 def change_digest(changes: tuple[FileChange, ...]) -> str:
@@ -212,8 +240,9 @@ def change_digest(changes: tuple[FileChange, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256("\n".join(text.strip().splitlines()).encode()).hexdigest()[:16]
+def _digest(title: str, text: str) -> str:
+    lines = [title.strip(), *text.strip().splitlines()]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _message(wanted: Wanted) -> str:

@@ -1,21 +1,28 @@
 """What people read: the analysis as Markdown, and the text of the pull request. Pure.
 
-Two minutes must do: what failed, why, the evidence, the change, red and green, what was not checked. Everything
-that comes from logs or manifests is fenced or put in code spans whose delimiters it cannot close, so that it can
-mention nobody and link nowhere.
+Two minutes must do: what failed, why, the evidence, the change, red and green, what was not checked. Whatever comes
+from outside passes `markdown`, and is redacted once more: commits and diffs never were in a bundle.
 """
 
 import re
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.diagnosis import Diagnosis
+from agents.diagnosis import Claim, Diagnosis
 from agents.evidence import Manifest, Version
+from agents.markdown import DIFF_LINES, code, fence, line, prose
 from agents.patch import Patch
+from agents.redaction import Redactor
 from agents.verification import Check, Verification
 
-QUOTE_LINES = 30
-LINE_WIDTH = 400
+TITLE_WIDTH = 120
+MOST_CLAIMS = 5
+MOST_NOTES = 12
+IF_WANTED = (
+    "If what it takes away is wanted, put it right on this branch or close the pull request: whatever a person pushes, "
+    "rewords or closes stays as it is."
+)
+ALWAYS_OPEN = "- Whether the next canary is healthy: only a new canary shows that."
 
 
 class Story(BaseModel):
@@ -27,55 +34,73 @@ class Story(BaseModel):
     diagnosis: Diagnosis
     patch: Patch | None = None
     verification: Verification | None = None
+    reasons: tuple[str, ...] = ()
+    """Why there is no pull request, the one that counts first."""
     notes: tuple[str, ...] = ()
-    """What was not looked at or not allowed, in the order that matters to the reader."""
+    """What was not looked at, in the order that matters to the reader."""
 
 
 def title(story: Story) -> str:
     """One line that names the rollout and the cause; for a pull request, the change."""
+    story = _redacted(story)
+    if story.patch is not None and not story.reasons:
+        what = {"revert": "Revert the change", "restore": "Restore the value"}.get(story.patch.strategy, "Change")
+        files = [change.path for change in story.patch.changes]
+        place = files[0] if len(files) == 1 else f"{len(files)} files"
+        return line(f"{what} in {place} that broke {story.bundle.rollout}", TITLE_WIDTH)
     where = story.diagnosis.location
     place = f" in {where.file}" if where else ""
-    if story.patch is not None:
-        verb = {"revert": "Revert the change that broke", "restore": "Restore the value that broke"}
-        return _one_line(f"{verb.get(story.patch.strategy, 'Fix')} {story.bundle.rollout}{place}")
-    return _one_line(f"Canary of {story.bundle.rollout} failed: {story.diagnosis.category} cause{place}")
+    category = story.diagnosis.category
+    cause = "cause unknown" if category == "unknown" else f"{category} cause"
+    return line(f"Canary of {story.bundle.rollout} failed: {cause}{place}", TITLE_WIDTH)
 
 
 def pull_request_text(story: Story) -> str:
     """The body of the pull request. Unverified says so in its first line."""
-    parts = [_headline(story), *_what_failed(story), *_why(story)]
+    story = _redacted(story)
+    headline, said = _headline(story)
+    parts = [headline, *_what_failed(story), *_why(story)]
     if story.patch is not None:
-        parts += [
-            "## The change",
-            _plain(story.patch.why),
-            f"{_size(story.patch)}, made on `{story.patch.commit[:12]}`.",
-        ]
-    parts += [*_proof(story), *_unchecked(story), _footer(story)]
-    return "\n\n".join(part for part in parts if part)
+        parts += ["## The change", prose(story.patch.why), _size(story.patch), IF_WANTED]
+    return _page([*parts, *_proof(story), *_unchecked(story, said), _footer(story)])
 
 
 def issue_text(story: Story) -> str:
     """The analysis where there is no pull request; a diff that was tried is shown as text."""
-    parts = [f"**No pull request: {_plain('; '.join(story.notes))}.**" if story.notes else ""]
+    story = _redacted(story)
+    parts = [f"**No pull request:** {prose('; '.join(story.reasons))}" if story.reasons else ""]
     parts += [*_what_failed(story), *_why(story)]
     if story.patch is not None:
-        parts += ["## A change that was tried", _plain(story.patch.why), fence(story.patch.diff, "diff")]
-    parts += [*_proof(story), *_unchecked(story), _footer(story)]
-    return "\n\n".join(part for part in parts if part)
+        parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]
+    return _page([*parts, *_proof(story), *_unchecked(story, story.reasons), _footer(story)])
 
 
 def commit_message(story: Story) -> str:
-    """Subject and body of the commit."""
-    why = story.patch.why if story.patch else ""
-    return f"{title(story)}\n\n{_plain(story.diagnosis.summary)}\n\n{why}\n"
+    """Subject and body of the commit, each part on one line, so that none can be taken for a trailer."""
+    story = _redacted(story)
+    why = line(story.patch.why, 2 * TITLE_WIDTH) if story.patch else ""
+    return f"{title(story)}\n\n{line(story.diagnosis.summary, 3 * TITLE_WIDTH)}\n\n{why}\n"
 
 
-def _headline(story: Story) -> str:
+def _redacted(story: Story) -> Story:
+    """Secrets out of what was not in the bundle: commit subjects, diffs and file names of a repository."""
+    return Story.model_validate(Redactor().redact_json(story.model_dump(mode="json", by_alias=True)))
+
+
+def _page(parts: list[str]) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(story: Story) -> tuple[str, tuple[str, ...]]:
+    """The first line, and which of the open points it names already."""
     verification = story.verification
-    if verification is None or verification.verdict != "verified":
-        reason = verification.unchecked[0] if verification and verification.unchecked else "nothing was run"
-        return f"**Not verified: {_plain(reason)}**"
-    return f"**Red before, green after** ({verification.kind}): {_plain(story.diagnosis.summary)}"
+    if verification is None:
+        return "Not verified: nothing was run", ()
+    if verification.verdict != "verified":
+        reason = verification.unchecked[0] if verification.unchecked else "nothing was run"
+        return f"Not verified: {prose(reason)}", (reason,)
+    runs = {"replay": "the request of the canary, sent again", "start": "the start of the program, tried again"}
+    return f"**Red before, green after:** {runs.get(verification.kind, verification.kind)}.", ()
 
 
 def _what_failed(story: Story) -> list[str]:
@@ -91,23 +116,33 @@ def _what_failed(story: Story) -> list[str]:
 
 def _why(story: Story) -> list[str]:
     diagnosis = story.diagnosis
-    parts = [
-        "## Why",
-        f"{_plain(diagnosis.summary)} (category {diagnosis.category}, confidence {diagnosis.confidence})",
-    ]
     facts = []
     if diagnosis.location is not None:
         where = diagnosis.location
-        line = f":{where.line}" if where.line else ""
+        number = f":{where.line}" if where.line else ""
         function = f" in {code(where.function)}" if where.function else ""
-        facts.append(f"- Where: {code(where.file + line)}{function}")
+        facts.append(f"- Where: {code(where.file + number)}{function}")
     if diagnosis.culprit_commit is not None:
-        facts.append(f"- Introduced by: {diagnosis.culprit_commit}")
-    parts.append("\n".join(facts))
-    for claim in diagnosis.claims:
-        parts.append(f"{_plain(claim.text)}")
-        parts += [f"{code(citation.ref)}\n\n{fence(citation.quote)}" for citation in claim.evidence]
-    return parts
+        facts.append(f"- Introduced by: {prose(diagnosis.culprit_commit)}")
+    facts.append(f"- Kind of cause: {diagnosis.category}, with {diagnosis.confidence} confidence")
+    return [
+        "## Why",
+        prose(_sentence(diagnosis.summary)),
+        "\n".join(facts),
+        *(part for claim in diagnosis.claims[:MOST_CLAIMS] for part in _evidence(claim)),
+    ]
+
+
+def _evidence(claim: Claim) -> list[str]:
+    """The claim and the places that show it; a reader who doubts it looks there."""
+    (first, *others) = claim.evidence or (None,)
+    if first is None:
+        return [f"{prose(_sentence(claim.text))}."]
+    return [
+        f"{prose(_sentence(claim.text))} ({code(first.ref)}):",
+        fence(first.quote),
+        *(part for other in others for part in (f"{code(other.ref)}:", fence(other.quote))),
+    ]
 
 
 def _proof(story: Story) -> list[str]:
@@ -115,39 +150,43 @@ def _proof(story: Story) -> list[str]:
     if verification is None:
         return []
     rows = [
-        "| check | before | after |",
+        "| | before | after |",
         "| --- | --- | --- |",
-        f"| reproduction ({verification.kind}) | {_result(verification.before)} | {_result(verification.after)} |",
+        f"| the failure ({verification.kind}) | {_result(verification.before)} | {_result(verification.after)} |",
         f"| the repository's own tests | {_result(verification.tests_before)} | {_result(verification.tests_after)} |",
     ]
     parts = ["## Proof", "\n".join(rows)]
-    for name, check in (("Before", verification.before), ("After", verification.after)):
-        if check.result != "not_run":
-            summary = f"{name}: {code(check.command)} ({_plain(check.reason or check.result)})"
-            parts.append(f"{summary}\n\n{fence(check.output) if check.output.strip() else ''}".rstrip())
+    commands = dict.fromkeys(check.command for check in (verification.before, verification.after) if check.command)
+    parts += [f"Tried with {code(command)}" for command in commands]
+    for name, check in (("before", verification.before), ("after", verification.after)):
+        if check.output.strip():
+            summary = f"<details><summary>The last lines of the output {name}</summary>"
+            parts.append(f"{summary}\n\n{fence(check.output)}\n\n</details>")
     return parts
 
 
 def _result(check: Check) -> str:
-    reason = f": {_cell(check.reason)}" if check.reason and check.result == "not_run" else ""
-    return {"failed": "red", "passed": "green", "not_run": "not run"}[check.result] + reason
+    word = {"failed": "red", "passed": "green", "not_run": "not run"}[check.result]
+    return f"{word}: {prose(check.reason)}" if check.reason else word
 
 
-def _unchecked(story: Story) -> list[str]:
-    verification = story.verification
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _unchecked(story: Story, said: tuple[str, ...]) -> list[str]:
+    """What stays open; what the first line said already is not said again."""
     gaps = [
         f"{item.id}: {item.reason or item.status}"
         for item in story.bundle.items
         if item.status in {"denied", "failed", "gone"}
     ]
-    lines = [*(verification.unchecked if verification else ()), *story.notes, *gaps]
-    if not lines:
-        return ["## Not checked", "Whether the next canary is healthy: only a new canary shows that."]
-    rows = [f"- {_plain(line)}" for line in dict.fromkeys(lines)]
-    return [
-        "## Not checked",
-        "\n".join([*rows, "- Whether the next canary is healthy: only a new canary shows that."]),
-    ]
+    of_run = story.verification.unchecked if story.verification else ()
+    lines = [one for one in dict.fromkeys([*of_run, *story.notes, *gaps]) if one not in said]
+    rows = [f"- {prose(one)}" for one in lines[:MOST_NOTES]]
+    if len(lines) > MOST_NOTES:
+        rows.append(f"- and {len(lines) - MOST_NOTES} more, which the incident lists")
+    return ["## Not checked", "\n".join([*rows, ALWAYS_OPEN])]
 
 
 def _footer(story: Story) -> str:
@@ -156,52 +195,13 @@ def _footer(story: Story) -> str:
 
 
 def _size(patch: Patch) -> str:
-    files = len(patch.changes)
-    return f"{files} file{'s' if files != 1 else ''}, {patch.changed_lines} changed lines"
+    files = ", ".join(code(change.path) for change in patch.changes)
+    lines = patch.changed_lines
+    return f"{lines} changed line{'s' if lines != 1 else ''} in {files}, made on {patch.commit}."
 
 
 def _commit(version: Version) -> str:
     if version.commit is None or not re.fullmatch(r"[0-9a-f]{40}", version.commit):
         return ", whose commit is not known"
-    how = f" (by {_plain(version.found_by)}, confidence {version.confidence})" if version.found_by else ""
+    how = f" (by {prose(version.found_by)}, confidence {version.confidence})" if version.found_by else ""
     return f" at {version.commit}{how}"
-
-
-def fence(text: str, language: str = "") -> str:
-    """A fenced block that its content cannot end; long lines and long texts are cut, and say so."""
-    lines = text.rstrip("\n").split("\n")
-    if not language and len(lines) > QUOTE_LINES:
-        left_out = len(lines) - QUOTE_LINES
-        lines = [*lines[: QUOTE_LINES // 2], f"[... {left_out} lines ...]", *lines[-QUOTE_LINES // 2 :]]
-    cut = [line if len(line) <= LINE_WIDTH else f"{line[:LINE_WIDTH]} [... cut]" for line in lines]
-    body = "\n".join(cut).replace("\r", "")
-    longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
-    ticks = "`" * max(3, longest + 1)
-    return f"{ticks}{language}\n{body}\n{ticks}"
-
-
-def code(text: str) -> str:
-    """A code span that its content cannot end."""
-    flat = " ".join(text.split())[:LINE_WIDTH]
-    longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
-    ticks = "`" * (longest + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{ticks}{pad}{flat}{pad}{ticks}" if flat else "``"
-
-
-def _plain(text: str) -> str:
-    """One line of prose in which markup, mentions, references and links are only characters."""
-    flat = " ".join(text.split())[:LINE_WIDTH]
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*_\[\]!|~#])", r"\\\1", flat)
-    flat = re.sub(r"(?i)\b(https?|ftp)://", r"\1&#58;//", flat)
-    flat = re.sub(r"(?i)\bwww\.", "www&#46;", flat)
-    return flat.replace("@", "@&#8203;")
-
-
-def _cell(text: str) -> str:
-    return _plain(text).replace("\n", " ")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:120].replace("@", "@\u200b")

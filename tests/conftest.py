@@ -22,6 +22,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
 
 
+class Golden:
+    """Texts that a person approved. `pytest --update-golden` writes them anew; read the difference, and commit it."""
+
+    def __init__(self, folder: Path, *, update: bool) -> None:
+        self._folder, self._update = folder, update
+
+    def __call__(self, name: str, text: str) -> str:
+        """The approved text of that name; `text` itself becomes it when they are updated."""
+        path = self._folder / name
+        if self._update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        if not path.is_file():
+            pytest.fail(f"{path} is not there yet: run `pytest --update-golden`, read it, and commit it")
+        return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(Path(__file__).parent / "golden", update=bool(request.config.getoption("--update-golden")))
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real PostgreSQL server, started for this test process and stopped with it."""

@@ -6,13 +6,14 @@ when one drifts.
 
 import difflib
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.changes import Commit, FileText, Repositories, Repository
-from agents.errors import Conflict, Denied
+from agents.errors import Denied
 from agents.evidence import (
     Bundle,
     Cluster,
@@ -28,10 +29,10 @@ from agents.evidence import (
 from agents.graph import Journal
 from agents.incident import State
 from agents.outcome import Outcome, final_state
-from agents.patch import FileChange
-from agents.pull_request import MARKER, Forge, Head, Record, Text
+from agents.pull_request import Forge
 from agents.verification import Completed, Request, Sandbox, Served, Workspace
 from app.intake import Queue
+from tests.fake_forge import FakeForge as FakeForge  # noqa: PLC0414 - said, so that mypy lets others import it here
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 Files = Mapping[str, str]
@@ -112,9 +113,16 @@ class FakeRepository:
             for at, commit in enumerate(history)
         )
         self.branches = {"main": self.shas[-1]} if self.shas else {}
+        self.denied: set[str] = set()
+        """Methods that are refused, as a repository refuses what is too large to read."""
+
+    def _allow(self, method: str) -> None:
+        if method in self.denied:
+            raise Denied(f"{method} is refused")
 
     async def resolve(self, revision: str) -> str:
-        sha = self.branches.get(revision, revision)
+        self._allow("resolve")
+        sha = self.branches.get(revision.removeprefix("refs/heads/"), revision)
         if sha == "HEAD" and self.shas:
             return self.shas[-1]
         found = [one for one in self.shas if one.startswith(sha)] if len(sha) >= 7 else []
@@ -128,10 +136,14 @@ class FakeRepository:
         return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
+        self._allow("commits")
+        if old not in self.shas or new not in self.shas:
+            raise Denied("a commit is not in the repository")
         first, last = self.shas.index(old), self.shas.index(new)
         return tuple(self._commit(at) for at in range(last, first, -1))
 
     async def compare(self, old: str, new: str, path: str = "") -> str:
+        self._allow("compare")
         before, after = self._tree(old), self._tree(new)
         prefix = f"{path.rstrip('/')}/" if path else ""
         keep = [name for name in {*before, *after} if name == path or name.startswith(prefix)]
@@ -142,9 +154,11 @@ class FakeRepository:
         )
 
     async def files(self, commit: str) -> tuple[str, ...]:
+        self._allow("files")
         return tuple(sorted(self._tree(commit)))
 
     async def read(self, commit: str, path: str) -> FileText:
+        self._allow("read")
         text = self._tree(commit).get(path)
         if text is None:
             return FileText(status="gone", reason=f"{path} is not in the commit")
@@ -170,11 +184,17 @@ class FakeRepository:
 
 
 def diff_trees(before: Files, after: Files, context: int) -> str:
-    """The unified diff of two trees, as git writes it."""
+    """The unified diff of two trees, as git writes it; of renames it knows those that change nothing else."""
     parts: list[str] = []
+    gone = {text: path for path, text in before.items() if path not in after}
+    renamed = {gone[text]: path for path, text in after.items() if path not in before and text in gone}
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
-        if old == new:
+        if old == new or path in renamed.values():
+            continue
+        if path in renamed:
+            parts.append(f"diff --git a/{path} b/{renamed[path]}\nsimilarity index 100%\n")
+            parts.append(f"rename from {path}\nrename to {renamed[path]}\n")
             continue
         parts.append(f"diff --git a/{path} b/{path}\n")
         if old is None:
@@ -183,7 +203,7 @@ def diff_trees(before: Files, after: Files, context: int) -> str:
             parts.append("deleted file mode 100644\n")
         names = ("/dev/null" if old is None else f"a/{path}", "/dev/null" if new is None else f"b/{path}")
         lines = difflib.unified_diff(
-            (old or "").splitlines(keepends=True), (new or "").splitlines(keepends=True), *names, n=context
+            re.findall(r"[^\n]*\n|[^\n]+", old or ""), re.findall(r"[^\n]*\n|[^\n]+", new or ""), *names, n=context
         )
         parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
     return "".join(parts)
@@ -217,108 +237,6 @@ class FakeRegistry:
         if found is None:
             return ImageLabels(status="gone", reason=f"{image.registry}: not there")
         return ImageLabels(status="ok" if found else "empty", labels=found)
-
-
-@dataclass
-class _Pull:
-    record: Record
-    head: str
-
-
-class FakeForge:
-    """`Forge` with one repository a URL, as strict as a real one; counts what was created."""
-
-    def __init__(self, branches: Mapping[str, Mapping[str, str]], default: str = "main") -> None:
-        self._default = default
-        self.branches: dict[str, dict[str, str]] = {url: dict(heads) for url, heads in branches.items()}
-        self.messages: dict[str, str] = {}
-        self.commits: dict[str, tuple[str, tuple[FileChange, ...]]] = {}
-        self._pulls: dict[str, list[_Pull]] = {url: [] for url in branches}
-        self._issues: dict[str, list[Record]] = {url: [] for url in branches}
-        self.created: list[str] = []
-
-    def pull_requests(self, url: str) -> tuple[Record, ...]:
-        return tuple(pull.record for pull in self._pulls[url])
-
-    def issues(self, url: str) -> tuple[Record, ...]:
-        return tuple(self._issues[url])
-
-    def edit(self, url: str, number: int, **changes: Any) -> None:
-        """What a person does to a pull request."""
-        for pull in self._pulls[url]:
-            if pull.record.number == number:
-                pull.record = pull.record.model_copy(update=changes)
-
-    async def default_branch(self, url: str) -> str:
-        self._heads(url)
-        return self._default
-
-    async def head(self, url: str, branch: str) -> Head | None:
-        sha = self._heads(url).get(branch)
-        return None if sha is None else Head(sha=sha, message=self.messages.get(sha, ""))
-
-    async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
-        self._heads(url)
-        content = "".join(change.model_dump_json() for change in changes)
-        sha = hashlib.sha1(f"{url} {parent} {content} {message}".encode(), usedforsecurity=False).hexdigest()
-        self.commits[sha] = (parent, changes)
-        self.messages[sha] = message
-        return sha
-
-    async def point(self, url: str, branch: str, sha: str, expected: str | None) -> None:
-        heads = self._heads(url)
-        if heads.get(branch) != expected:
-            raise Conflict(f"the branch {branch} is not at {expected or 'nothing'} any more")
-        heads[branch] = sha
-
-    async def find_pull_request(self, url: str, branch: str) -> Record | None:
-        self._heads(url)
-        mine = [pull.record for pull in self._pulls[url] if pull.head == branch]
-        return max(mine, key=lambda record: (record.state == "open", record.number), default=None)
-
-    async def create_pull_request(self, url: str, branch: str, base: str, text: Text) -> Record:
-        if branch not in self._heads(url):
-            raise Denied(f"there is no branch {branch} to propose")
-        if any(pull.head == branch and pull.record.state == "open" for pull in self._pulls[url]):
-            raise Conflict(f"a pull request for {branch} is open already")
-        record = self._record(url, len(self._pulls[url]) + 1, "pulls", text)
-        self._pulls[url].append(_Pull(record, branch))
-        self.created.append(f"pull request {branch} -> {base}")
-        return record
-
-    async def update_pull_request(self, url: str, number: int, text: Text) -> None:
-        self._heads(url)
-        self.edit(url, number, title=text.title, body=text.body)
-
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        self._heads(url)
-        for record in self._issues[url]:
-            marker = MARKER.search(record.body)
-            if marker and marker.group(1) == incident:
-                return record
-        return None
-
-    async def create_issue(self, url: str, text: Text) -> Record:
-        self._heads(url)
-        record = self._record(url, len(self._issues[url]) + 1, "issues", text)
-        self._issues[url].append(record)
-        self.created.append(f"issue {text.title}")
-        return record
-
-    def _heads(self, url: str) -> dict[str, str]:
-        if url not in self.branches:
-            raise Denied(f"there is no repository {url}")
-        return self.branches[url]
-
-    def _record(self, url: str, number: int, kind: str, text: Text) -> Record:
-        return Record(
-            number=number,
-            url=f"{url}/{kind}/{number}",
-            state="open",
-            draft=text.draft,
-            title=text.title,
-            body=text.body,
-        )
 
 
 class FakeWorkspace:

@@ -86,8 +86,8 @@ async def verify(
 ) -> Verification:
     """Red before, green after.
 
-    `patched_environment` is what the patched manifests give the program, for a patch of manifests; None for a patch of
-    the program itself.
+    `patched_environment` is what the patched manifests give the program, None for a patch of another repository. One
+    repository may hold both, program and manifests.
     """
     broken = await asyncio.to_thread(syntax_error, patch)
     if broken:
@@ -95,17 +95,16 @@ async def verify(
     if program is None or reproduction.kind in {"render", "none"}:
         reason = reproduction.reason or "the source of the running program is not known"
         return _rendered(patch, reproduction, reason)
-    if patched_environment is not None and _gives_the_same(patched_environment, reproduction.environment):
+    files = {change.path: change.after for change in patch.changes} if patch.repository == program.url else {}
+    environment = patched_environment or reproduction.environment
+    if not files and _gives_the_same(environment, reproduction.environment):
         return _rendered(patch, reproduction, "what the patch changes in the manifests is not read when they are tried")
-    files: dict[str, str | None] = {}
-    if patched_environment is None:
-        files = {change.path: change.after for change in patch.changes}
     run = _Run(reproduction, program, commands, sandbox, workspace)
     before = await run.observe(Trial(environment=reproduction.environment), repeats=1)
     if before.check.result != "failed":
         return _verdict(reproduction, before, _Side.skipped("the failure was not seen again before the patch"))
     after = await run.observe(
-        Trial(files=files, environment=patched_environment or reproduction.environment),
+        Trial(files=files, environment=environment),
         repeats=GREEN_REPEATS,
         requests=before.guilty,
     )

@@ -11,18 +11,23 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from agents.errors import Conflict, Denied, Transient
+from agents.markdown import prose
 from agents.patch import FileChange
-from agents.pull_request import MARKER, Head, Record, Text
+from agents.pull_request import Head, Record, Text, incident_of
 
 GIT_SECONDS = 60
 MISSING = "0" * 40
-REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"
+REGULAR, EXECUTABLE = "100644", "100755"
+KINDS = {"120000": "a link", "160000": "a submodule"}
+Entry = tuple[str, str]
+"""Mode and id of a path in a commit."""
 WHO = "Self-Healing Rollouts"
 MAIL = "selfheal@localhost"
 
@@ -52,7 +57,9 @@ class LocalForge:
         try:
             await self._git(url, "update-ref", f"refs/heads/{branch}", sha, expected or MISSING)
         except Denied as error:
-            raise Conflict(f"the branch {branch} is not at {expected or 'nothing'} any more") from error
+            if "cannot lock ref" not in str(error):
+                raise
+            raise Conflict(f"the branch {branch} is not at {expected or 'nothing'} any more: {error}") from error
 
     async def find_pull_request(self, url: str, branch: str) -> Record | None:
         records = await asyncio.to_thread(_records, self._beside(url, "pulls"))
@@ -61,22 +68,17 @@ class LocalForge:
         return _record(mine[-1]) if mine else None
 
     async def create_pull_request(self, url: str, branch: str, base: str, text: Text) -> Record:
-        if await self.head(url, branch) is None:
-            raise Denied(f"there is no branch {branch} to propose")
+        for needed in (branch, base):
+            if await self.head(url, needed) is None:
+                raise Denied(f"there is no branch {needed} in {url}")
         return await asyncio.to_thread(self._create, url, "pulls", {"head": branch, "base": base}, text)
 
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
-        folder = self._beside(url, "pulls")
-        with _locked(folder):
-            record = json.loads((folder / f"{number}.json").read_text(encoding="utf-8"))
-            _write(folder, record | {"title": text.title, "body": text.body})
+        await asyncio.to_thread(self._update, self._beside(url, "pulls"), number, text)
 
     async def find_issue(self, url: str, incident: str) -> Record | None:
-        for record in await asyncio.to_thread(_records, self._beside(url, "issues")):
-            marker = MARKER.search(record["body"])
-            if marker and marker.group(1) == incident:
-                return _record(record)
-        return None
+        records = await asyncio.to_thread(_records, self._beside(url, "issues"))
+        return next((_record(record) for record in records if incident_of(record["body"]) == incident), None)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await asyncio.to_thread(self._create, url, "issues", {}, text)
@@ -100,28 +102,34 @@ class LocalForge:
             _write(folder, record)
         return _record(record)
 
+    def _update(self, folder: Path, number: int, text: Text) -> None:
+        with _locked(folder):
+            record = next((record for record in _records(folder) if record["number"] == number), None)
+            if record is None:
+                raise Denied(f"there is no pull request {number}")
+            _write(folder, record | {"title": text.title, "body": text.body})
+
     def _commit(self, repository: Path, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
         """Build the tree in a scratch index, so that nothing in the repository moves until `point`."""
         when = _git(repository, "show", "-s", "--format=%cI", "--end-of-options", parent).strip()
-        scratch = repository / f"selfheal-{os.getpid()}.index"
+        present = _listed(_git(repository, "ls-tree", "-r", "-z", "--full-tree", parent))
+        wanted = {change.path: _entry(repository, present, change) for change in changes}
+        # `git update-index` passes over a path that it does not like, and puts a file in a link's place.
+        expected = {path: entry for path, entry in (present | wanted).items() if entry is not None}
         # A fixed date makes the commit the same however often it is written: a repeat finds its own sha.
-        extra = {
-            "GIT_INDEX_FILE": str(scratch),
-            **{
-                f"GIT_{role}_{key}": value
-                for role in ("AUTHOR", "COMMITTER")
-                for key, value in (("NAME", WHO), ("EMAIL", MAIL), ("DATE", when))
-            },
+        who = {
+            f"GIT_{role}_{key}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for key, value in (("NAME", WHO), ("EMAIL", MAIL), ("DATE", when))
         }
-        try:
+        with tempfile.TemporaryDirectory(prefix="selfheal-index-") as scratch:
+            extra = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), **who}
             _git(repository, "read-tree", parent, extra=extra)
-            for change in changes:
-                entry = _index_entry(repository, parent, change)
-                _git(repository, "update-index", "--add", "--index-info", stdin=entry, extra=extra)
+            _git(repository, "update-index", "-z", "--add", "--index-info", stdin=_index_info(wanted), extra=extra)
+            if _listed(_git(repository, "ls-files", "-z", "--stage", extra=extra)) != expected:
+                raise Denied(f"git cannot have these paths in one commit: {', '.join(map(repr, wanted))}")
             tree = _git(repository, "write-tree", extra=extra).strip()
             return _git(repository, "commit-tree", tree, "-p", parent, stdin=message.encode(), extra=extra).strip()
-        finally:
-            scratch.unlink(missing_ok=True)
 
     async def _git(self, url: str, *argv: str) -> str:
         return await asyncio.to_thread(_git, self._repository(url), *argv)
@@ -129,11 +137,14 @@ class LocalForge:
     def _repository(self, url: str) -> Path:
         """The bare repository of a URL; `Denied` for anything that is not one below the folder."""
         parts = urlsplit(url)
-        path = Path(unquote(parts.path)).resolve()
-        if parts.scheme != "file" or parts.netloc or not path.is_relative_to(self._folder):
-            raise Denied(f"{url} is not a repository of the local forge")
+        name = unquote(parts.path)
+        if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment or "\0" in name:
+            raise Denied(f"{url!r} is not a repository of the local forge")
+        path = Path(name).resolve()
+        if path == self._folder or not path.is_relative_to(self._folder):
+            raise Denied(f"{url!r} is not below the local forge's folder")
         if not (path / "HEAD").is_file():
-            raise Denied(f"there is no bare repository at {url}")
+            raise Denied(f"there is no bare repository at {url!r}")
         return path
 
     def _beside(self, url: str, kind: str) -> Path:
@@ -143,16 +154,30 @@ class LocalForge:
         return folder
 
 
-def _index_entry(repository: Path, parent: str, change: FileChange) -> bytes:
-    """A line for `update-index --index-info` that keeps the mode the path has."""
-    listed = _git(repository, "ls-tree", "-z", parent, "--", f":(literal,top){change.path}")
-    mode = listed.split(" ", 1)[0] if listed else REGULAR
-    if change.after is None:
-        return f"0 {MISSING}\t{change.path}\n".encode()
+def _listed(out: str) -> dict[str, Entry | None]:
+    """Path -> mode and id, as `ls-tree -z` (mode, kind, id) and `ls-files -z --stage` (mode, id, stage) name them."""
+    found: dict[str, Entry | None] = {}
+    for line in out.split("\0"):
+        about, tab, path = line.partition("\t")
+        if tab:
+            mode, *words = about.split(" ")
+            found[path] = (mode, next(word for word in words if len(word) >= len(MISSING)))
+    return found
+
+
+def _entry(repository: Path, present: Mapping[str, Entry | None], change: FileChange) -> Entry | None:
+    """The mode that the path has, and the id of its new text; None to delete it."""
+    mode, _ = present.get(change.path) or (REGULAR, "")
     if mode not in {REGULAR, EXECUTABLE}:
-        raise Denied(f"{change.path} is a {'link' if mode == LINK else 'submodule'}, not a file")
-    blob = _git(repository, "hash-object", "-w", "--stdin", stdin=change.after.encode()).strip()
-    return f"{mode} {blob}\t{change.path}\n".encode()
+        raise Denied(f"{change.path} is not a file ({KINDS.get(mode, mode)})")
+    if change.after is None:
+        return None
+    return mode, _git(repository, "hash-object", "-w", "--stdin", stdin=change.after.encode()).strip()
+
+
+def _index_info(entries: Mapping[str, Entry | None]) -> bytes:
+    lines = [f"{mode} {sha}\t{path}\0" for path, (mode, sha) in ((p, e or ("0", MISSING)) for p, e in entries.items())]
+    return "".join(lines).encode("utf-8", "surrogateescape")
 
 
 def _git(repository: Path, *argv: str, stdin: bytes = b"", extra: dict[str, str] | None = None) -> str:
@@ -162,6 +187,7 @@ def _git(repository: Path, *argv: str, stdin: bytes = b"", extra: dict[str, str]
         "GIT_DIR": str(repository),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C.UTF-8",
         **(extra or {}),
@@ -180,7 +206,7 @@ def _git(repository: Path, *argv: str, stdin: bytes = b"", extra: dict[str, str]
         raise Transient(f"git {argv[0]} took more than {GIT_SECONDS} s") from error
     if done.returncode != 0:
         raise Denied(f"git {argv[0]}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}")
-    return done.stdout.decode("utf-8", "replace")
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 @contextlib.contextmanager
@@ -191,7 +217,16 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+    """Every record, as a person may have edited it; `Denied` names the one that cannot be read any more."""
+    found = []
+    for path in sorted(folder.glob("[0-9]*.json")):
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            _record(raw)
+            found.append(raw)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Denied(f"{path} is no record of a pull request or issue: {error}") from error
+    return found
 
 
 def _record(raw: dict[str, Any]) -> Record:
@@ -200,7 +235,7 @@ def _record(raw: dict[str, Any]) -> Record:
 
 def _write(folder: Path, record: dict[str, Any]) -> None:
     """The page first: a record whose page is missing would be worse than a page without a record."""
-    page = f"# {record['title']}\n\n{record['body']}"
+    page = f"# {prose(record['title'])}\n\n{record['body']}"
     for name, text in (
         (f"{record['number']}.md", page),
         (f"{record['number']}.json", json.dumps(record, indent=2)),

@@ -1,5 +1,6 @@
 import pytest
 
+from agents.diagnosis import Confidence
 from agents.errors import Invalid
 from agents.patch import FileChange, Patch
 from agents.policy import (
@@ -121,11 +122,31 @@ def test_a_repository_without_an_entry_has_no_rule() -> None:
         ("repository: []", "repository"),
         ("a: [", "YAML"),
         ("- just\n- a list", "policy"),
+        ("[]", "policy"),
+        ("false", "policy"),
+        ("repositories: [{match: 2026-13-45}]", "policy"),
+        ("[" * 5000, "policy"),
     ],
 )
 def test_a_wrong_policy_is_refused_by_name(text: str, names: str) -> None:
     with pytest.raises(Invalid, match=names):
         parse_policy(text)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "verdict", "reasons"),
+    [
+        ("high", "refuted", ("the fix did not remove the failure",)),
+        ("medium", "unverified", ("not verified, and the confidence is only medium",)),
+    ],
+)
+def test_a_report_says_why_it_is_not_more(confidence: Confidence, verdict: Verdict, reasons: tuple[str, ...]) -> None:
+    assert decide(patch_of("a.py"), verification(verdict), confidence, RULE, "ready").reasons == reasons
+
+
+def test_an_empty_diff_is_never_proposed_even_in_the_most_open_mode() -> None:
+    decision = decide(patch_of(), verification("verified"), "high", RULE, "ready")
+    assert (decision.action, decision.reasons) == ("report", ("the diff is empty",))
 
 
 def test_commands_are_split_without_a_shell() -> None:

@@ -71,14 +71,16 @@ class Ground:
         reproduction: Reproduction = REPLAY,
         commands: Commands = COMMANDS,
         environment: Environment | None = None,
+        repository: str | None = None,
         program: Program | None = None,
         sandbox: Sandbox | None = None,
     ) -> Verification:
         commit = self.repository.shas[0]
+        repository = repository or (URL if environment is None else "file:///forge/deploy.git")
         change = FileChange(path="shop/price.py", before=BROKEN, after=after)
-        if environment is not None:
+        if environment is not None and repository != URL:
             change = FileChange(path="config.yaml", before="a: 1\n", after="a: 2\n")
-        patch = Patch(repository=URL, commit=commit, strategy="revert", why="", edits=(), changes=(change,))
+        patch = Patch(repository=repository, commit=commit, strategy="revert", why="", edits=(), changes=(change,))
         return asyncio.run(
             verify(
                 patch,
@@ -224,7 +226,7 @@ def test_without_tests_of_its_own_a_verified_patch_says_so() -> None:
 
 
 def test_a_commit_that_cannot_be_laid_out_leaves_the_patch_unverified() -> None:
-    result = Ground().verify(program=Program(url="file:///elsewhere.git", commit="0" * 40))
+    result = Ground().verify(program=Program(url=URL, commit="0" * 40))
     assert result.verdict == "unverified"
     assert "cannot be laid out" in result.unchecked[0]
 
@@ -269,6 +271,10 @@ def test_a_patch_of_manifests_is_tried_on_the_environment_that_it_gives() -> Non
     result = Ground().verify(environment=restored, reproduction=reproduction)
     assert (result.verdict, result.unchecked) == ("verified", ("P: kept",))
     assert Ground().verify(environment=Environment(variables={"FEED": "other"}, files={})).verdict == "refuted"
+
+
+def test_a_repository_of_both_program_and_manifests_has_the_program_patched_too() -> None:
+    assert Ground().verify(environment=NOTHING, repository=URL).verdict == "verified"
 
 
 def test_manifests_that_change_nothing_for_the_program_prove_nothing() -> None:

@@ -1,0 +1,114 @@
+"""The fake of the `Forge` port."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.errors import Conflict, Denied
+from agents.patch import FileChange
+from agents.pull_request import Head, Record, Text, incident_of
+
+
+@dataclass
+class _Pull:
+    record: Record
+    head: str
+
+
+class FakeForge:
+    """`Forge` with one repository a URL, as strict as a real one; counts what was created."""
+
+    def __init__(self, branches: Mapping[str, Mapping[str, str]], default: str = "main") -> None:
+        self._default = default
+        self.branches: dict[str, dict[str, str]] = {url: dict(heads) for url, heads in branches.items()}
+        self.messages: dict[str, str] = {}
+        self.commits: dict[str, tuple[str, tuple[FileChange, ...]]] = {}
+        self._pulls: dict[str, list[_Pull]] = {url: [] for url in branches}
+        self._issues: dict[str, list[Record]] = {url: [] for url in branches}
+        self.created: list[str] = []
+
+    def pull_requests(self, url: str) -> tuple[Record, ...]:
+        return tuple(pull.record for pull in self._pulls[url])
+
+    def issues(self, url: str) -> tuple[Record, ...]:
+        return tuple(self._issues[url])
+
+    def edit(self, url: str, number: int, **changes: Any) -> None:
+        """What a person does to a pull request."""
+        for pull in self._pulls[url]:
+            if pull.record.number == number:
+                pull.record = pull.record.model_copy(update=changes)
+
+    async def default_branch(self, url: str) -> str:
+        self._heads(url)
+        return self._default
+
+    async def head(self, url: str, branch: str) -> Head | None:
+        sha = self._heads(url).get(branch)
+        return None if sha is None else Head(sha=sha, message=self.messages.get(sha, ""))
+
+    async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
+        self._heads(url)
+        content = "".join(change.model_dump_json() for change in changes)
+        sha = hashlib.sha1(f"{url} {parent} {content} {message}".encode(), usedforsecurity=False).hexdigest()
+        self.commits[sha] = (parent, changes)
+        self.messages[sha] = message
+        return sha
+
+    async def point(self, url: str, branch: str, sha: str, expected: str | None) -> None:
+        heads = self._heads(url)
+        if heads.get(branch) != expected:
+            raise Conflict(f"the branch {branch} is not at {expected or 'nothing'} any more")
+        heads[branch] = sha
+
+    async def find_pull_request(self, url: str, branch: str) -> Record | None:
+        self._heads(url)
+        mine = [pull.record for pull in self._pulls[url] if pull.head == branch]
+        return max(mine, key=lambda record: (record.state == "open", record.number), default=None)
+
+    async def create_pull_request(self, url: str, branch: str, base: str, text: Text) -> Record:
+        for needed in (branch, base):
+            if needed not in self._heads(url):
+                raise Denied(f"there is no branch {needed} in {url}")
+        if any(pull.head == branch and pull.record.state == "open" for pull in self._pulls[url]):
+            raise Conflict(f"a pull request for {branch} is open already")
+        record = self._record(url, len(self._pulls[url]) + 1, "pulls", text)
+        self._pulls[url].append(_Pull(record, branch))
+        self.created.append(f"pull request {branch} -> {base}")
+        return record
+
+    async def update_pull_request(self, url: str, number: int, text: Text) -> None:
+        self._heads(url)
+        if number not in {pull.record.number for pull in self._pulls[url]}:
+            raise Denied(f"there is no pull request {number}")
+        self.edit(url, number, title=text.title, body=text.body)
+
+    async def find_issue(self, url: str, incident: str) -> Record | None:
+        self._heads(url)
+        for record in self._issues[url]:
+            if incident_of(record.body) == incident:
+                return record
+        return None
+
+    async def create_issue(self, url: str, text: Text) -> Record:
+        self._heads(url)
+        record = self._record(url, len(self._issues[url]) + 1, "issues", text)
+        self._issues[url].append(record)
+        self.created.append(f"issue {text.title}")
+        return record
+
+    def _heads(self, url: str) -> dict[str, str]:
+        if url not in self.branches:
+            raise Denied(f"there is no repository {url}")
+        return self.branches[url]
+
+    def _record(self, url: str, number: int, kind: str, text: Text) -> Record:
+        return Record(
+            number=number,
+            url=f"{url}/{kind}/{number}",
+            state="open",
+            draft=text.draft,
+            title=text.title,
+            body=text.body,
+        )

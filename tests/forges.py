@@ -1,0 +1,169 @@
+"""The fake and the local forge behind one face, with what a person may do to either."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agents.errors import Transient
+from agents.patch import FileChange
+from agents.pull_request import Forge, Head, Record, Text, Wanted
+from app.adapters.forge_local import LocalForge
+from tests.fakes import FakeForge
+from tests.scratch import Scratch
+
+KEY = "0123456789abcdef" * 2
+BRANCH = f"selfheal/shop-{KEY[:10]}"
+BEFORE, AFTER = "price = 1\n", "price = 2\n"
+
+
+class Site(ABC):
+    """A repository with one commit on `main`, on some forge."""
+
+    forge: Forge
+    url: str
+    base: str
+
+    @abstractmethod
+    def branches(self) -> dict[str, str]: ...
+
+    @abstractmethod
+    def pulls(self) -> list[Record]: ...
+
+    @abstractmethod
+    def issues(self) -> list[Record]: ...
+
+    @abstractmethod
+    async def push(self, branch: str) -> None:
+        """A person commits on a branch."""
+
+    @abstractmethod
+    def edit(self, number: int, **changes: Any) -> None:
+        """A person changes a pull request."""
+
+    def wanted(self, after: str | None = AFTER, **changes: Any) -> Wanted:
+        wanted = Wanted(
+            repository=self.url,
+            incident=KEY,
+            branch=BRANCH,
+            base="main",
+            base_commit=self.base,
+            changes=(FileChange(path="shop.py", before=BEFORE, after=after),),
+            message="Revert the price",
+            title="Revert the price",
+            text="It failed.",
+            draft=True,
+        )
+        return wanted.model_copy(update=changes)
+
+
+class FakeSite(Site):
+    def __init__(self, _: Path) -> None:
+        self.url, self.base = "https://forge.example/acme/shop", "a" * 40
+        self.fake = FakeForge({self.url: {"main": self.base}})
+        self.forge = self.fake
+
+    def branches(self) -> dict[str, str]:
+        return dict(self.fake.branches[self.url])
+
+    def pulls(self) -> list[Record]:
+        return list(self.fake.pull_requests(self.url))
+
+    def issues(self) -> list[Record]:
+        return list(self.fake.issues(self.url))
+
+    async def push(self, branch: str) -> None:
+        head = self.branches().get(branch)
+        sha = await self.fake.commit(self.url, head or self.base, (), "by hand")
+        await self.fake.point(self.url, branch, sha, head)
+
+    def edit(self, number: int, **changes: Any) -> None:
+        self.fake.edit(self.url, number, **changes)
+
+
+class LocalSite(Site):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "forge"
+        self.scratch = Scratch(self.folder / "acme" / "shop.git")
+        self.base = self.scratch.commit("first", {"shop.py": BEFORE, "run.sh": "run\n"})
+        self.url = self.scratch.url
+        self.forge = LocalForge(self.folder)
+
+    def branches(self) -> dict[str, str]:
+        return {name: str(self.scratch.tip(name)) for name in self.scratch.branches()}
+
+    def pulls(self) -> list[Record]:
+        return self._records("pulls")
+
+    def issues(self) -> list[Record]:
+        return self._records("issues")
+
+    async def push(self, branch: str) -> None:
+        if self.scratch.tip(branch) is None:
+            self.scratch.git("branch", branch, "main")
+        self.scratch.commit("by hand", {"hand.txt": "x\n"}, branch=branch)
+
+    def edit(self, number: int, **changes: Any) -> None:
+        path = self.folder / "acme" / "shop.pulls" / f"{number}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    def _records(self, kind: str) -> list[Record]:
+        paths = sorted((self.folder / "acme" / f"shop.{kind}").glob("*.json"))
+        return [Record.model_validate({**json.loads(path.read_text())}) for path in paths]
+
+
+SITES: dict[str, Callable[[Path], Site]] = {"fake": FakeSite, "local": LocalSite}
+
+
+class Cut(Transient):
+    """The process ended here."""
+
+
+Answer = TypeVar("Answer")
+
+
+class CutForge:
+    """A forge that is lost at its `at`-th call (from 1), just before or just after the call took effect."""
+
+    def __init__(self, forge: Forge, at: int, *, after: bool) -> None:
+        self._forge, self._at, self._after = forge, at, after
+        self.calls = 0
+
+    async def _pass(self, call: Coroutine[Any, Any, Answer]) -> Answer:
+        self.calls += 1
+        is_last = self.calls == self._at
+        if is_last and not self._after:
+            call.close()
+            raise Cut("lost before the call")
+        answer = await call
+        if is_last:
+            raise Cut("lost after the call")
+        return answer
+
+    async def default_branch(self, url: str) -> str:
+        return await self._pass(self._forge.default_branch(url))
+
+    async def head(self, url: str, branch: str) -> Head | None:
+        return await self._pass(self._forge.head(url, branch))
+
+    async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
+        return await self._pass(self._forge.commit(url, parent, changes, message))
+
+    async def point(self, url: str, branch: str, sha: str, expected: str | None) -> None:
+        await self._pass(self._forge.point(url, branch, sha, expected))
+
+    async def find_pull_request(self, url: str, branch: str) -> Record | None:
+        return await self._pass(self._forge.find_pull_request(url, branch))
+
+    async def create_pull_request(self, url: str, branch: str, base: str, text: Text) -> Record:
+        return await self._pass(self._forge.create_pull_request(url, branch, base, text))
+
+    async def update_pull_request(self, url: str, number: int, text: Text) -> None:
+        await self._pass(self._forge.update_pull_request(url, number, text))
+
+    async def find_issue(self, url: str, incident: str) -> Record | None:
+        return await self._pass(self._forge.find_issue(url, incident))
+
+    async def create_issue(self, url: str, text: Text) -> Record:
+        return await self._pass(self._forge.create_issue(url, text))
