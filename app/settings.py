@@ -78,6 +78,22 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of evidence served as if it were a cluster: `<cluster>/<namespace>/<rollout>/<hash>/`.",
     )
+    kubeconfig: Path | None = Field(
+        default=None,
+        description="A kubeconfig file, to read evidence from the clusters of its contexts. Without it and "
+        "`SELFHEAL_CONTEXTS`, a service that runs in a pod reads from the pod's own cluster.",
+    )
+    contexts: str = Field(
+        default="",
+        description="`<cluster>:<context>,...`: which context of the kubeconfig is which cluster; `<cluster>:` is the "
+        "pod's own cluster. Without it, the only cluster that a webhook token names has the current context.",
+    )
+    namespaces: str = Field(
+        default="",
+        description="Namespaces whose Rollouts are watched, `<namespace>,...`; all of them if empty, which takes a "
+        "ClusterRoleBinding.",
+    )
+    argocd_namespace: str = Field(default="argocd", description="Namespace of Argo CD's Applications.")
     forge_dir: Path | None = Field(
         default=None,
         description="Folder of the local forge; `file:` repository URLs are allowed only below it.",
@@ -117,6 +133,22 @@ class Settings(BaseSettings):
     def _ignore_service_link(cls, value: Any) -> Any:
         """In a pod beside a Service called `selfheal`, Kubernetes sets SELFHEAL_PORT to that Service's address."""
         return cls.model_fields["port"].default if SERVICE_URL.match(str(value)) else value
+
+    @model_validator(mode="after")
+    def _refuse_two_clusters(self) -> Self:
+        if self.bundles is not None and (self.kubeconfig is not None or self.contexts):
+            raise ValueError(
+                "SELFHEAL_BUNDLES serves as the cluster; leave out SELFHEAL_KUBECONFIG and SELFHEAL_CONTEXTS"
+            )
+        if self.kubeconfig is not None and not self.contexts and len(self.clusters) > 1:
+            raise ValueError("SELFHEAL_CONTEXTS: webhook tokens name several clusters, so name the context of each")
+        unknown = self.cluster_contexts.keys() - {*self.clusters}
+        if unknown:
+            raise ValueError(
+                f"SELFHEAL_CONTEXTS: no webhook token names {', '.join(sorted(unknown))}; "
+                f"there are {', '.join(self.clusters)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:
@@ -180,6 +212,24 @@ class Settings(BaseSettings):
             callers.append(ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip())))
         _refuse_shared("SELFHEAL_API_TOKENS", [(caller.token, (caller.name, caller.scopes)) for caller in callers])
         return tuple(callers)
+
+    @property
+    def cluster_contexts(self) -> dict[str, str | None]:
+        """The kubeconfig's context of each cluster: "" is the current one, None the cluster that this pod runs in."""
+        found: dict[str, str | None] = {}
+        for entry in filter(str.strip, self.contexts.split(",")):
+            cluster, colon, context = entry.strip().partition(":")
+            if not colon or not re.fullmatch(NAME, cluster) or cluster in found:
+                raise ValueError("SELFHEAL_CONTEXTS: each entry is <cluster>:<context>, and each cluster is there once")
+            found[cluster] = context.strip() or None
+        if not found and self.kubeconfig is not None:
+            return {self.clusters[0]: ""}
+        return found
+
+    @property
+    def watched_namespaces(self) -> tuple[str, ...]:
+        """Where Rollouts are watched; a single empty name is all namespaces."""
+        return tuple(dict.fromkeys(name.strip() for name in self.namespaces.split(",") if name.strip())) or ("",)
 
     @property
     def clusters(self) -> tuple[str, ...]:

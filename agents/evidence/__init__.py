@@ -6,14 +6,29 @@ repository, so an incident can be exported, replayed and diagnosed offline by th
 """
 
 from agents.evidence.applications import ManifestSource, Unlocated, locate_manifests, manifest_source
-from agents.evidence.cluster import KINDS, Cluster, Kind, LogSource, LogText, Objects, Side, Status, Target
+from agents.evidence.cluster import (
+    FIRST,
+    KINDS,
+    LATER,
+    Cluster,
+    Kind,
+    LogSource,
+    LogText,
+    Objects,
+    Related,
+    Side,
+    Status,
+    Target,
+)
 from agents.evidence.images import ImageLabels, ImageReference, Registry, running_images, with_labels
 from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Trust, Version, cite_lines, holds
 from agents.evidence.origin import SourceClaim, annotation_claims, version_of
 from agents.evidence.sealing import Answer, from_files, seal, to_files
 
 __all__ = [
+    "FIRST",
     "KINDS",
+    "LATER",
     "Answer",
     "Bundle",
     "Citation",
@@ -29,6 +44,7 @@ __all__ = [
     "ManifestSource",
     "Objects",
     "Registry",
+    "Related",
     "Side",
     "SourceClaim",
     "Status",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.evidence.cluster import Target
 from agents.evidence.nouns import Bundle
 from agents.evidence.origin import dig, label, mappings, parse_time
 
@@ -122,7 +123,7 @@ def _application(bundle: Bundle) -> Mapping[str, Any] | Unlocated:
     if not applications:
         return Unlocated(reason="no Argo CD Application was captured")
     rollouts = [one for one in bundle.objects("rollout") if dig(one, "metadata").get("name") == bundle.target.rollout]
-    tracked = [name for rollout in rollouts if (name := _tracked_by(bundle, rollout))]
+    tracked = [name for rollout in rollouts if (name := tracked_by(rollout, bundle.target))]
     if tracked:
         named = [one for one in applications if _is_called(one, tracked[0])]
         if len(named) == 1:
@@ -145,11 +146,10 @@ def _application(bundle: Bundle) -> Mapping[str, Any] | Unlocated:
     return Unlocated(reason=f"the Rollout has no tracking id that names it, and {many} it among its resources")
 
 
-def _tracked_by(bundle: Bundle, rollout: Mapping[str, Any]) -> str | None:
+def tracked_by(rollout: Mapping[str, Any], target: Target) -> str | None:
     """`[<namespace>_]<name>` of the tracking id, which must name this very Rollout: annotations get copied."""
     tracking = str(dig(rollout, "metadata", "annotations").get(TRACKING) or "")
     name, _, rest = tracking.partition(":")
-    target = bundle.target
     return name if name and rest == f"argoproj.io/Rollout:{target.namespace}/{target.rollout}" else None
 
 

@@ -1,8 +1,9 @@
 """The `Cluster` port: what capture asks a cluster, or a folder that serves as one."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Side = Literal["stable", "canary", "none"]
 Status = Literal["ok", "empty", "denied", "failed", "truncated", "gone"]
@@ -16,16 +17,45 @@ Kind = Literal[
     "event",
     "configmap",
     "application",
+    "experiment",
+    "deployment",
+    "service",
+    "ingress",
+    "horizontalpodautoscaler",
+    "job",
+    "analysistemplate",
 ]
-KINDS: tuple[Kind, ...] = (
-    "rollout",
-    "replicaset",
-    "pod",
-    "analysisrun",
+FIRST: tuple[Kind, ...] = ("pod", "rollout", "replicaset", "analysisrun", "experiment")
+"""Found by the rollout's name and the two hashes alone, so asked for at once; they name the rest."""
+LATER: tuple[Kind, ...] = (
     "event",
     "configmap",
     "application",
+    "deployment",
+    "service",
+    "ingress",
+    "horizontalpodautoscaler",
+    "job",
+    "analysistemplate",
 )
+KINDS: tuple[Kind, ...] = FIRST + LATER
+
+
+class Related(BaseModel):
+    """What the objects of the first answer name: see `agents.evidence.relations`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    names: Mapping[Kind, tuple[str, ...]] = Field(default_factory=dict)
+    """Objects that are asked for by name."""
+    selector: str = ""
+    """`status.selector` of the Rollout: the label selector of all its pods, past versions and experiments included."""
+    pod_labels: Mapping[str, str] = Field(default_factory=dict)
+    """Labels of the pod template: a Service that selects them is the rollout's."""
+    analysis_uids: tuple[str, ...] = ()
+    """Uids of AnalysisRuns with a `job` metric: their Jobs and pods are labelled with them."""
+    sides: Mapping[str, Side] = Field(default_factory=dict)
+    """Which version an experiment's ReplicaSet runs; its hash is neither of the two."""
 
 
 class Target(BaseModel):
@@ -38,6 +68,11 @@ class Target(BaseModel):
     rollout: str
     canary_hash: str
     stable_hash: str
+    uid: str = ""
+    """Of the Rollout; empty where it is not known."""
+    revision: str = ""
+    related: Related | None = None
+    """None in the first question, when nothing is known yet."""
 
 
 class Objects(BaseModel):
@@ -84,7 +119,11 @@ class Cluster(Protocol):
         ...
 
     async def objects(self, target: Target, kind: Kind) -> Objects:
-        """The objects of one kind that belong to the rollout; both sides, oldest first."""
+        """The objects of one kind that belong to the rollout; both sides, oldest first.
+
+        A kind of `LATER` is asked for with `target.related`. One of `FIRST` that is asked for with it answers with
+        what the first answer could not hold: experiments' pods and runs, pods of job metrics, older ReplicaSets.
+        """
         ...
 
     async def log(self, target: Target, source: LogSource) -> LogText:

@@ -94,6 +94,8 @@ class Bundle(BaseModel):
             rollout=m.rollout,
             canary_hash=m.canary.hash,
             stable_hash=m.stable.hash,
+            uid=m.uid,
+            revision=m.revision,
         )
 
     def logs(self, side: Side) -> tuple[Item, ...]:

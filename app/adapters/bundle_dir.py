@@ -13,14 +13,6 @@ from typing import Any
 from agents.errors import Invalid
 from agents.evidence import Bundle, Kind, LogSource, LogText, Objects, Target, from_files
 
-FOLDERS: dict[Kind, str] = {
-    "rollout": "objects/rollout",
-    "replicaset": "objects/replicaset",
-    "pod": "objects/pod",
-    "analysisrun": "objects/analysisrun",
-    "configmap": "config",
-    "application": "objects/application",
-}
 MOST_FILE_BYTES = 64 * 1024 * 1024
 MOST_BUNDLE_BYTES = 256 * 1024 * 1024
 MOST_FILES = 10_000
@@ -38,7 +30,7 @@ class BundleDirectory:
             return Objects(status="gone", reason=f"there is no rollout {namespace}/{rollout}")
         newest = sorted((one for one in folder.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
         for version in reversed(newest):
-            found = await asyncio.to_thread(self._read_objects, version / FOLDERS["rollout"])
+            found = await asyncio.to_thread(self._read_objects, version / "objects" / "rollout")
             if found.objects:
                 return found
         return Objects(status="gone", reason=f"nothing is kept of the rollout {namespace}/{rollout}")
@@ -49,7 +41,9 @@ class BundleDirectory:
             return Objects(status="gone", reason="nothing is kept of this canary")
         if kind == "event":
             return await asyncio.to_thread(self._read_events, folder / "events.json")
-        return await asyncio.to_thread(self._read_objects, folder / FOLDERS[kind])
+        return await asyncio.to_thread(
+            self._read_objects, folder / ("config" if kind == "configmap" else f"objects/{kind}")
+        )
 
     async def log(self, target: Target, source: LogSource) -> LogText:
         folder = self._folder(target)

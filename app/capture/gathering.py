@@ -1,0 +1,170 @@
+"""Asking a cluster for everything at once, within a deadline; what has come by then is kept, the rest is a named gap.
+
+Pods come first, because they name the logs, and logs are what is gone first: a crash loop's within 0.3 s of the
+webhook (FINDINGS 1). Everything else runs beside them.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Target
+from agents.evidence.origin import dig, mappings
+from agents.evidence.relations import relate, side_of
+
+DEADLINE_SECONDS = 10.0
+SETTLE_SECONDS = 8.0
+"""How long the Rollout is read again until it tells of the abort: that comes 14 to 67 ms after the webhook, but 10 s
+after it where another receiver holds the controller up (FINDINGS 1 and 3)."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+MOST_PODS: Mapping[Side, int] = {"canary": 40, "stable": 20, "none": 10}
+"""Pods of each side whose logs are asked for."""
+AGAIN: tuple[Kind, ...] = ("analysisrun", "pod", "event")
+"""Read again once the abort is visible: the first answer is from before it."""
+SETTLED = frozenset({"Degraded", "Healthy"})
+INCONCLUSIVE = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
+
+
+class Gathering:
+    """What one capture has found so far. `run` may be cancelled at any moment; `finish` names what is missing then."""
+
+    def __init__(self, cluster: Cluster, target: Target) -> None:
+        self._cluster = cluster
+        self.target = target
+        self.objects: dict[Kind, Objects] = {}
+        self.logs: dict[LogSource, LogText] = {}
+        self.left_out: dict[Side, int] = {}
+        self._asked: set[Kind] = set()
+        self._opened: dict[LogSource, None] = {}
+
+    async def gather(self, seconds: float = DEADLINE_SECONDS) -> None:
+        """Everything, or what has come after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._run()
+        except TimeoutError:
+            pass
+        reason = f"no answer within {seconds:g} s"
+        for kind in self._asked - self.objects.keys():
+            self.objects[kind] = Objects(status="failed", reason=reason)
+        for source in self._opened:
+            self.logs.setdefault(source, LogText(status="failed", reason=reason))
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as work:
+            async with asyncio.TaskGroup() as first:
+                for kind in FIRST:
+                    first.create_task(self._ask(kind, work))
+            found = {kind: self.objects[kind].objects for kind in FIRST}
+            self.target = self.target.model_copy(update={"related": relate(found, self.target)})
+            settling = work.create_task(self._settle())
+            async with asyncio.TaskGroup() as later:
+                for kind in LATER:
+                    later.create_task(self._ask(kind, work))
+                for kind in self._incomplete():
+                    later.create_task(self._ask(kind, work))
+            if await settling:
+                for kind in AGAIN:
+                    work.create_task(self._ask_first(kind))
+
+    def _incomplete(self) -> Iterable[Kind]:
+        """Kinds whose first answer could not hold everything."""
+        related = self.target.related
+        if related is None:
+            return
+        if related.selector:
+            yield "replicaset"
+        if related.names.get("experiment") or related.analysis_uids:
+            yield "pod"
+        if related.names.get("analysisrun"):
+            yield "analysisrun"
+
+    async def _ask(self, kind: Kind, work: asyncio.TaskGroup) -> None:
+        self._asked.add(kind)
+        answer = await self._cluster.objects(self.target, kind)
+        self._keep(kind, answer)
+        if kind == "pod":
+            self._open_logs(answer.objects, work)
+
+    async def _ask_first(self, kind: Kind) -> None:
+        """The first question once more; where it fails now, the first answer stands."""
+        related = self.target.related if kind == "event" else None
+        answer = await self._cluster.objects(self.target.model_copy(update={"related": related}), kind)
+        if answer.objects:
+            self._keep(kind, answer)
+
+    def _open_logs(self, pods: Iterable[dict[str, Any]], work: asyncio.TaskGroup) -> None:
+        counts: dict[Side, int] = dict.fromkeys(MOST_PODS, 0)
+        for pod in sorted(pods, key=lambda pod: side_of(pod, self.target) != "canary"):
+            side = side_of(pod, self.target)
+            sources = [source for source in log_sources(pod, side) if source not in self._opened]
+            if sources and counts[side] >= MOST_PODS[side]:
+                self.left_out[side] = self.left_out.get(side, 0) + 1
+                continue
+            counts[side] += bool(sources)
+            for source in sources:
+                self._opened[source] = None
+                work.create_task(self._read(source))
+
+    async def _read(self, source: LogSource) -> None:
+        self.logs[source] = await self._cluster.log(self.target, source)
+
+    async def _settle(self) -> bool:
+        """Read the Rollout until it tells how this canary ended; True if that was not so at first."""
+        loop = asyncio.get_running_loop()
+        until, pause, waited = loop.time() + SETTLE_SECONDS, FIRST_PAUSE, False
+        while not is_settled(self.objects["rollout"].objects, self.target) and loop.time() < until:
+            waited = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            answer = await self._cluster.objects(self.target, "rollout")
+            if answer.objects:
+                self._keep("rollout", answer)
+        return waited
+
+    def _keep(self, kind: Kind, answer: Objects) -> None:
+        """Add an answer to what is known of its kind; an object that is known already is replaced."""
+        before = self.objects.get(kind)
+        if before is None:
+            self.objects[kind] = answer
+            return
+        merged = {_identity(thing, at): thing for at, thing in enumerate((*before.objects, *answer.objects))}
+        parts = [part for part in (before, answer) if part.status not in {"ok", "empty"}]
+        status = before.status if parts else "ok" if merged else "empty"
+        if parts:
+            status = "truncated" if merged else parts[0].status
+        reason = parts[0].reason if parts else None
+        self.objects[kind] = Objects(status=status, reason=reason, objects=tuple(merged.values()))
+
+
+def log_sources(pod: Mapping[str, Any], side: Side) -> Iterable[LogSource]:
+    """Every container of a pod, and what ran in it before its last restart."""
+    name = str(dig(pod, "metadata").get("name"))
+    spec, status = dig(pod, "spec"), dig(pod, "status")
+    groups = ("initContainers", "containers", "ephemeralContainers")
+    states = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+    restarted = {one.get("name") for group in states for one in mappings(status.get(group)) if one.get("restartCount")}
+    for group in groups:
+        for container in mappings(spec.get(group)):
+            source = LogSource(side=side, pod=name, container=str(container.get("name")))
+            yield source
+            if container.get("name") in restarted:
+                yield source.model_copy(update={"previous": True})
+
+
+def is_settled(rollouts: Iterable[Mapping[str, Any]], target: Target) -> bool:
+    """Whether the Rollout tells how the canary ended. One that is on to another version will not tell any more."""
+    for rollout in rollouts:
+        status = dig(rollout, "status")
+        if status.get("currentPodHash", target.canary_hash) != target.canary_hash:
+            return True
+        reasons = {pause.get("reason") for pause in mappings(status.get("pauseConditions"))}
+        if status.get("abortedAt") or status.get("phase") in SETTLED or reasons & INCONCLUSIVE:
+            return True
+        return status.get("phase") is None and status.get("abort") is not True
+    return True
+
+
+def _identity(thing: Mapping[str, Any], at: int) -> str:
+    metadata = dig(thing, "metadata")
+    return str(metadata.get("uid") or metadata.get("name") or f"#{at}")
