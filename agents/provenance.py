@@ -128,8 +128,8 @@ class _Search:
                     )
         if first is None and version.repo is not None and self._listed(version.repo) is not None:
             return Version(hash=version.hash, images=version.images)  # a repository that may be read, and is no source
-        if first is None:
-            return version
+        if first is None:  # as it was claimed: nobody could look
+            return version.model_copy(update={"confidence": "low"} if version.repo or version.commit else {})
         url, claim = first
         update = {"repo": url, "commit": None, "path": claim.path or path, "found_by": claim.found_by}
         return version.model_copy(update=update | {"confidence": "low"})

@@ -75,6 +75,14 @@ async def pending(db: Database) -> tuple[Pending, ...]:
     return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
 
 
+async def newest(db: Database, cluster: str) -> datetime | None:
+    """When the last notification of a cluster came; None if none is kept."""
+    query = select(inbox.c.received_at).where(inbox.c.cluster == cluster).order_by(inbox.c.received_at.desc()).limit(1)
+    async with db.read() as connection:
+        found: datetime | None = (await connection.execute(query)).scalar()
+    return found
+
+
 async def prune(db: Database, now: datetime) -> None:
     """Let go the notifications of a month ago; one that still waits to be admitted stays."""
     old = (inbox.c.received_at < now - KEPT) & (inbox.c.admitted_at < now - KEPT)
