@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         description="How repository code is run. `process` isolates nothing: for code you trust only.",
     )
     sandbox_dir: Path = Field(
-        default=Path(tempfile.gettempdir()) / "selfheal-sandbox",
+        default_factory=lambda: Path(tempfile.gettempdir()) / "selfheal-sandbox",  # which writes there to find out
         description="Folder of the sandbox's working trees; `sandbox_uid` must be able to reach it.",
     )
     sandbox_uid: int = Field(
@@ -270,14 +270,15 @@ def read_registry_credentials(path: Path | None) -> Mapping[str, str]:
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     """A typo in a variable's name would otherwise be a setting that is silently not there."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     for name, value in environment.items():
-        is_ours = name.upper().startswith(PREFIX) and name.upper() not in known
+        bare = name.upper().removeprefix(PREFIX)
+        is_ours = name.upper().startswith(PREFIX) and bare not in known
         is_link = SERVICE_LINK.fullmatch(name, len(PREFIX)) or (name.endswith("_PORT") and SERVICE_URL.match(value))
         if not is_ours or is_link:
             continue
-        close = difflib.get_close_matches(name.upper(), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        close = difflib.get_close_matches(bare, known, n=1)
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else f"there are {', '.join(PREFIX + one for one in known)}"
         raise Invalid(f"{name} is not a setting; {hint}")
 
 

@@ -1,5 +1,6 @@
 """Logs: one JSON object a line on standard error. What is about an incident carries `incident` or `attempt`."""
 
+import json
 import logging
 import sys
 
@@ -49,5 +50,6 @@ def _redact(
     _logger: structlog.typing.WrappedLogger, _name: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     """No secret in any line, whatever a message quotes."""
-    redacted: dict[str, object] = Redactor().redact_json(dict(event))
+    plain = json.loads(json.dumps(event, default=repr))
+    redacted: dict[str, object] = Redactor().redact_json(plain)
     return redacted

@@ -253,7 +253,8 @@ class FakeWorkspace:
         repository = self._repositories[url]
         tree = {path: (await repository.read(commit, path)).text for path in await repository.files(commit)}
         for path, text in files.items():
-            if path.startswith("/") or ".." in path.split("/"):
+            parts = path.split("/")
+            if path[:1] in {"", "/"} or "\0" in path or ".." in parts or ".git" in path.lower().split("/"):
                 raise Denied(f"{path!r} is not a path inside the repository")
             tree.pop(path, None)
             if text is not None:

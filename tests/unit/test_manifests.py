@@ -171,7 +171,9 @@ def test_the_settings_of_the_pod_exist_and_lead_to_its_volumes() -> None:
     env = {one["name"]: one["value"] for one in container()["env"]}
     assert env.keys() <= SETTINGS
     assert (env["SELFHEAL_DATA_DIR"], env["SELFHEAL_HOST"]) == ("/data", "0.0.0.0")
-    (secret,) = container()["envFrom"]
+    plain, secret = container()["envFrom"]
+    assert named("standalone", "ConfigMap", plain["configMapRef"]["name"])["data"].keys() == {"SELFHEAL_NAMESPACES"}
+    assert "SELFHEAL_NAMESPACES" in SETTINGS
     (example,) = (one for one in EXAMPLES if one["metadata"]["name"] == secret["secretRef"]["name"])
     assert {"SELFHEAL_WEBHOOK_TOKENS", "SELFHEAL_API_TOKENS"} == example["stringData"].keys() <= SETTINGS
     policy = named("standalone", "ConfigMap", "selfheal-policy")["data"]

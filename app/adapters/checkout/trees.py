@@ -5,11 +5,13 @@ Blobs are written one by one rather than by `git archive` or a checkout, so that
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from agents.errors import Denied
 from app.adapters.checkout.git import full_sha, run_git
@@ -18,6 +20,13 @@ from app.adapters.checkout.mirrors import Mirrors
 MOST_FILES = 100_000
 MOST_BYTES = 1024 * 1024 * 1024
 EXECUTABLE, LINK, SUBMODULE = "100755", "120000", "160000"
+
+
+class _Entry(NamedTuple):
+    mode: str
+    sha: str
+    path: str
+    size: int
 
 
 class Trees:
@@ -33,62 +42,104 @@ class Trees:
         listed = await run_git(mirror, "ls-tree", "-r", "-z", "-l", "--full-tree", full_sha(commit))
         lines = listed.decode("utf-8", "surrogateescape").split("\0")
         entries = [_entry(line) for line in lines if line and not line.startswith(SUBMODULE)]
-        if len(entries) > MOST_FILES or sum(size for *_, size in entries) > MOST_BYTES:
+        if len(entries) > MOST_FILES or sum(entry.size for entry in entries) > MOST_BYTES:
             raise Denied(f"the commit has more than {MOST_FILES} files or {MOST_BYTES} bytes")
-        names = "".join(f"{sha}\n" for _, sha, _, _ in entries).encode()
+        names = "".join(f"{entry.sha}\n" for entry in entries).encode()
         blobs = await run_git(mirror, "cat-file", "--batch", stdin=names) if entries else b""
-        return await asyncio.to_thread(self._write, entries, blobs, files)
+        return await asyncio.to_thread(self._make, entries, blobs, files)
 
     async def clear(self, tree: str) -> None:
-        await asyncio.to_thread(shutil.rmtree, tree, ignore_errors=True)
+        await asyncio.to_thread(_remove, Path(tree))
 
-    def _write(self, entries: list[tuple[str, str, str, int]], blobs: bytes, files: Mapping[str, str | None]) -> str:
-        self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
+    def _make(self, entries: list[_Entry], blobs: bytes, files: Mapping[str, str | None]) -> str:
+        try:
+            self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
+            is_ours = not self._root.is_symlink() and self._root.stat().st_uid == os.geteuid()
+        except OSError as error:
+            raise Denied(f"{self._root} cannot be used ({error.strerror}); set SELFHEAL_SANDBOX_DIR") from error
+        if not is_ours:
+            raise Denied(f"{self._root} belongs to somebody else; set SELFHEAL_SANDBOX_DIR to a folder of its own")
         tree = Path(tempfile.mkdtemp(prefix="tree-", dir=self._root))
-        at = 0
-        for mode, _, path, size in entries:
-            start = blobs.index(b"\n", at) + 1
-            content, at = blobs[start : start + size], start + size + 1
-            target = _inside(tree, path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if mode == LINK:
-                _link(tree, target, content)
-                continue
-            target.write_bytes(content)
-            target.chmod(0o755 if mode == EXECUTABLE else 0o644)
-        for path, text in files.items():
-            target = _inside(tree, path)
-            if target.is_symlink() or text is None:
-                target.unlink(missing_ok=True)
-            if text is not None:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(text.encode())
-        if self._uid is not None:
-            for place in (tree, *tree.rglob("*")):
-                os.chown(place, self._uid, self._uid, follow_symlinks=False)
+        try:
+            _write(tree, entries, blobs, files)
+            if self._uid is not None:
+                for place in (tree, *tree.rglob("*")):
+                    os.chown(place, self._uid, self._uid, follow_symlinks=False)
+        except OSError as error:  # a name that is too long, a file where a folder should be
+            _remove(tree)
+            raise Denied(f"the commit cannot be laid out: {error.strerror}: {error.filename}") from error
+        except Denied:
+            _remove(tree)
+            raise
         return str(tree)
 
 
-def _entry(line: str) -> tuple[str, str, str, int]:
-    """(mode, sha, path, bytes) of a line of `git ls-tree -l`."""
+def _write(tree: Path, entries: Iterable[_Entry], blobs: bytes, files: Mapping[str, str | None]) -> None:
+    """Files, then links, since a link may lead to what is written after it; then `files` over both."""
+    links: list[tuple[Path, bytes]] = []
+    at = 0
+    for entry in entries:
+        start = blobs.index(b"\n", at) + 1
+        if blobs[at : start - 1] != f"{entry.sha} blob {entry.size}".encode():
+            raise Denied(f"{entry.path!r} is not in the repository whole")
+        content, at = blobs[start : start + entry.size], start + entry.size + 1
+        target = _inside(tree, entry.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.mode == LINK:
+            links.append((target, content))
+            continue
+        target.write_bytes(content)
+        target.chmod(0o755 if entry.mode == EXECUTABLE else 0o644)
+    _link(tree, links)
+    for path, text in files.items():
+        target = _inside(tree, path)
+        if not _stays(tree, target.parent):
+            raise Denied(f"{path!r} leads out of the repository")
+        if target.is_symlink() or text is None:
+            target.unlink(missing_ok=True)
+        if text is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text.encode())
+
+
+def _entry(line: str) -> _Entry:
+    """A line of `git ls-tree -l`."""
     about, _, path = line.partition("\t")
     mode, _, sha, size = about.split()
-    return mode, sha, path, int(size)
+    return _Entry(mode, sha, path, int(size))
 
 
 def _inside(tree: Path, path: str) -> Path:
-    """The place of a path in the tree; `Denied` where the path or a link on the way leads out."""
+    """The place of a path in the tree, by its words alone; `Denied` where they lead out, or into a .git."""
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or not pure.parts or any(p.lower() == ".git" for p in pure.parts):
+    odd = pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path
+    if odd or any(part.lower() == ".git" for part in pure.parts):
         raise Denied(f"{path!r} is not a path inside the repository")
-    target = tree / pure
-    if not target.parent.resolve().is_relative_to(tree.resolve()):
-        raise Denied(f"{path!r} leads out of the repository")
-    return target
+    return tree / pure
 
 
-def _link(tree: Path, target: Path, content: bytes) -> None:
-    """A link is kept only if it stays in the tree."""
-    aim = os.fsdecode(content)
-    if not aim.startswith("/") and (target.parent / aim).resolve().is_relative_to(tree.resolve()):
-        target.symlink_to(aim)
+def _link(tree: Path, links: list[tuple[Path, bytes]]) -> None:
+    """Make the links that stay in the tree. Where one leads may hang on the others, so they are looked at together."""
+    for target, content in links:
+        with contextlib.suppress(OSError, ValueError):  # empty, or no path at all
+            target.symlink_to(os.fsdecode(content))
+    left = [target for target, content in links if target.is_symlink()]
+    while out := [target for target in left if str(target.readlink()).startswith("/") or not _stays(tree, target)]:
+        for target in out:
+            target.unlink()
+        left = [target for target in left if target not in out]
+
+
+def _stays(tree: Path, place: Path) -> bool:
+    """Whether a place is in the tree when every link on the way is followed, loops included."""
+    return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(tree))
+
+
+def _remove(tree: Path) -> None:
+    """Remove a tree whatever the code in it did to its folders' modes; what is gone is fine."""
+    for folder, below, _ in os.walk(tree):
+        for place in [Path(folder), *(Path(folder) / name for name in below)]:
+            with contextlib.suppress(OSError):
+                if not place.is_symlink():
+                    place.chmod(0o700)
+    shutil.rmtree(tree, ignore_errors=True)

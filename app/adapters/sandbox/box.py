@@ -1,8 +1,7 @@
 """The `Sandbox` port: commands in bubblewrap, or in a plain process for code that is trusted anyway.
 
-Owns what the inside sees: an allow-list of system folders, the working tree, a private /tmp and /proc, an
-environment built from nothing, a network namespace with only its own loopback. Started from an ordinary user,
-limited in time, memory, processes and output, and killed as a group. Output is cut and redacted here.
+Owns how a command is started, limited in time, memory, processes and output, fed, read and ended as a group.
+It runs as an ordinary user; its output is cut and redacted here.
 """
 
 import asyncio
@@ -13,40 +12,25 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from agents.redaction import Redactor
 from agents.verification import Completed, Request, Response, Served
+from app.adapters.sandbox.bubblewrap import DRIVER, HERE, INSIDE, bare_environment, command, refuse_files, written
+from app.adapters.sandbox.launch import FAILED
 
 OUTPUT_BYTES = 256 * 1024
+REPORT_BYTES = 8 * OUTPUT_BYTES
+"""A report holds the output as JSON, in which a byte can take six."""
 START_SECONDS = 20.0
+GRACE_SECONDS = 3.0
+"""Between the request to end and the end: the driver stops its program first."""
+DRAIN_SECONDS = 1.0
 PROCESSES = 256
 FILE_BYTES = 256 * 1024 * 1024
-HERE = Path(__file__).resolve().parent
-INSIDE = "/work"
-NOT_STARTED = b"bwrap: "
-"""How bubblewrap's own complaints begin; a container's default profile, for one, does not let it make namespaces."""
-DRIVER = "/selfheal/driver.py"
-ETC = (
-    "alternatives",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "localtime",
-    "mime.types",
-    "nsswitch.conf",
-    "protocols",
-    "services",
-    "ssl/openssl.cnf",
-)
-"""The files of /etc that ordinary programs read; none of them is private to a machine."""
-PATH = "/usr/local/bin:/usr/bin:/bin"
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-MOUNTS_REFUSED = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/sys", "/tmp", INSIDE)  # noqa: S108
-"""Where a pod's ConfigMap volume cannot be shown, since the sandbox needs the place itself."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +47,23 @@ class Box:
     """Runs commands, isolated by bubblewrap (`bubblewrap`) or not at all (`process`)."""
 
     def __init__(self, mode: Literal["bubblewrap", "process"], limits: Limits) -> None:
-        self._mode = mode
+        self._boxed = mode == "bubblewrap"
         self._limits = limits
 
     async def run(self, tree: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Completed:
-        refusal = self._refusal()
+        refusal = self._refusal() or _refuse_environment(env)
         if refusal:
             return Completed(status="failed", reason=refusal)
-        done = await self._execute(tree, argv, env, mounts={}, stdin=b"")
+        done = await self._execute(tree, argv, env, {}, b"")
+        if done.failed:
+            return Completed(status="failed", reason=done.failed)
+        output = _clean(done.output)
         if done.timed_out:
-            reason = f"not finished after {self._limits.seconds:.0f} s"
-            return Completed(status="timeout", reason=reason, output=_clean(done.output))
-        if self._mode == "bubblewrap" and done.output.startswith(NOT_STARTED):
-            return Completed(status="failed", reason=f"no sandbox: {_first_line(done.output)}")
-        return Completed(status="ok", exit_code=done.exit_code, output=_clean(done.output))
+            return Completed(status="timeout", reason=self._too_late(), output=output)
+        own = (b"bwrap: ", 1) if self._boxed else (b"launch: ", FAILED)
+        if done.exit_code == own[1] and done.output.startswith(own[0]):
+            return Completed(status="failed", reason=_complaint(done.output))
+        return Completed(status="ok", exit_code=done.exit_code, output=output)
 
     async def serve(
         self,
@@ -88,7 +75,7 @@ class Box:
         requests: tuple[Request, ...],
         listen_seconds: float,
     ) -> Served:
-        refusal = self._refusal() or self._refuse_files(files)
+        refusal = self._refusal() or _refuse_environment(env) or self._refuse_files(files)
         if refusal:
             return Served(status="failed", reason=refusal)
         orders: dict[str, Any] = {
@@ -98,68 +85,69 @@ class Box:
             "listen_seconds": listen_seconds,
             "start_seconds": START_SECONDS,
             "output_bytes": OUTPUT_BYTES,
-            "boxed": self._mode == "bubblewrap",
+            "boxed": self._boxed,
         }
-        boxed = self._mode == "bubblewrap"
-        shown = dict(files) | ({DRIVER: (HERE / "driver.py").read_text(encoding="utf-8")} if boxed else {})
-        with _written(shown, self._limits.uid) as mounts, _scratch_file() as output:
+        own = HERE / "driver.py"
+        shown = {**files, DRIVER: own.read_text(encoding="utf-8")} if self._boxed else {}
+        with written(shown, self._limits.uid) as mounts, _scratch_file() as output:
             orders["output"] = str(output)
-            done = await self._execute(
-                tree,
-                ("python3", "-I", DRIVER if boxed else str(HERE / "driver.py")),
-                {},
-                mounts,
-                json.dumps(orders).encode(),
-            )
+            driver = ("python3", "-I", DRIVER if self._boxed else str(own))
+            done = await self._execute(tree, driver, {}, mounts, json.dumps(orders).encode())
+        if done.failed:
+            return Served(status="failed", reason=done.failed)
         if done.timed_out:
-            return Served(status="timeout", reason=f"not finished after {self._limits.seconds:.0f} s")
-        if boxed and done.output.startswith(NOT_STARTED):
-            return Served(status="failed", reason=f"no sandbox: {_first_line(done.output)}")
+            return Served(status="timeout", reason=self._too_late())
+        if self._boxed and done.output.startswith(b"bwrap: "):
+            return Served(status="failed", reason=_complaint(done.output))
         return _read_report(done.output)
 
     def _refusal(self) -> str | None:
-        if self._mode == "bubblewrap" and shutil.which("bwrap") is None:
+        if self._boxed and shutil.which("bwrap") is None:
             return "no sandbox: bubblewrap is not installed (package bubblewrap)"
         return None
 
     def _refuse_files(self, files: Mapping[str, str]) -> str | None:
-        if files and self._mode == "process":
+        if files and not self._boxed:
             return "a plain process cannot be shown the files of a ConfigMap volume"
-        for path in files:
-            pure = PurePosixPath(path)
-            inside = any(pure.is_relative_to(place) for place in MOUNTS_REFUSED)
-            if not pure.is_absolute() or ".." in pure.parts or inside or len(pure.parts) < 3:
-                return f"the sandbox cannot show a file at {path}"
-        return None
+        return refuse_files(list(files))
+
+    def _too_late(self) -> str:
+        return f"not finished after {self._limits.seconds:.0f} s"
 
     async def _execute(
         self, tree: str, argv: Sequence[str], env: Mapping[str, str], mounts: Mapping[str, str], stdin: bytes
     ) -> "_Done":
-        inside = INSIDE if self._mode == "bubblewrap" else tree
-        environment = _bare_environment() | {"PWD": inside} | dict(env)
-        command = [*_bubblewrap(tree, mounts, environment), *argv] if self._mode == "bubblewrap" else list(argv)
+        """Run one command. What it is given of environment never reaches a process outside of the sandbox."""
+        environment = bare_environment() | {"PWD": INSIDE if self._boxed else tree}
+        words = [*command(tree, mounts, environment | dict(env)), *argv] if self._boxed else list(argv)
         limits = {
-            "uid": self._limits.uid if self._mode == "bubblewrap" else None,
+            "uid": self._limits.uid if self._boxed else None,
             "memory": self._limits.memory_mb * 1024 * 1024,
-            "processes": PROCESSES if self._mode == "bubblewrap" else None,
+            "processes": PROCESSES if self._boxed else None,
             "file": FILE_BYTES,
             "cpu": int(self._limits.seconds) + 5,
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-S",
-            str(HERE / "launch.py"),
-            json.dumps(limits),
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=tree if self._mode == "process" else "/",
-            env=environment,
-            start_new_session=True,
-        )
-        return await _finish(process, stdin, self._limits.seconds)
+        async with _pipe() as (theirs, output):
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    str(HERE / "launch.py"),
+                    json.dumps(limits),
+                    *words,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=theirs,
+                    stderr=theirs,
+                    cwd="/" if self._boxed else tree,
+                    env=environment if self._boxed else environment | dict(env),
+                    start_new_session=True,
+                )
+            except OSError as error:  # a tree that is gone, or more arguments than a process can have
+                return _Done(None, b"", timed_out=False, failed=f"cannot start {argv[0]}: {error.strerror}")
+            finally:
+                os.close(theirs)
+            return await _finish(process, stdin, output, self._limits.seconds)
 
 
 @dataclass(frozen=True)
@@ -167,98 +155,78 @@ class _Done:
     exit_code: int | None
     output: bytes
     timed_out: bool
+    failed: str | None = None
+    """Why it was not even started."""
 
 
-async def _finish(process: asyncio.subprocess.Process, stdin: bytes, seconds: float) -> _Done:
+@contextlib.asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
+    """A pipe for the output, to be read here; not asyncio's, for which a command has not ended until its pipe has.
+
+    Whoever left the group may hold the other end as long as it likes.
+    """
+    ours, theirs = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", buffering=0)
+    )
+    try:
+        yield theirs, reader
+    finally:
+        transport.close()
+
+
+async def _finish(
+    process: asyncio.subprocess.Process, stdin: bytes, stream: asyncio.StreamReader, seconds: float
+) -> _Done:
     """Feed, read up to the limit, and end the whole group, however the command behaves."""
     output = bytearray()
-    orders, answers = process.stdin, process.stdout
-    if orders is None or answers is None:
-        raise RuntimeError("the process was started without pipes")
-
-    async def converse() -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            orders.write(stdin)
-            await orders.drain()
-        orders.close()
-        while chunk := await answers.read(65536):
-            output.extend(chunk)
-            if len(output) > 4 * OUTPUT_BYTES:
-                del output[: len(output) - 2 * OUTPUT_BYTES]
-        await process.wait()
-
+    reader = asyncio.create_task(_read(stream, output))
     timed_out = False
     try:
-        await asyncio.wait_for(converse(), seconds)
+        async with asyncio.timeout(seconds):
+            await _feed(process, stdin)
+            await process.wait()
     except TimeoutError:
         timed_out = True
     finally:
+        await asyncio.shield(_end(process))
+        await asyncio.wait({reader}, timeout=DRAIN_SECONDS)
+        reader.cancel()
+    return _Done(process.returncode, bytes(output), timed_out)
+
+
+async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            process.stdin.write(stdin)
+            await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _read(stream: asyncio.StreamReader, output: bytearray) -> None:
+    """The last `REPORT_BYTES` of the output, however much there is."""
+    while chunk := await stream.read(65536):
+        output.extend(chunk)
+        if len(output) > 2 * REPORT_BYTES:
+            del output[:-REPORT_BYTES]
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask the group to end, give it a moment, and kill what is left."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    return _Done(process.returncode, bytes(output[-2 * OUTPUT_BYTES :]), timed_out)
+            os.killpg(process.pid, kind)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
 
 
-def _bubblewrap(tree: str, mounts: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
-    command = [
-        "bwrap",
-        "--unshare-all",
-        "--die-with-parent",
-        "--new-session",
-        "--cap-drop",
-        "ALL",
-        "--clearenv",
-    ]
-    for folder in SYSTEM:
-        path = Path(folder)
-        if path.is_symlink():
-            command += ["--symlink", str(path.readlink()), folder]
-        elif path.is_dir():
-            command += ["--ro-bind", folder, folder]
-    toolchain = _toolchain()
-    if toolchain is not None:
-        command += ["--ro-bind", str(toolchain), str(toolchain)]
-    for name in ETC:
-        command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
-    command += ["--bind", tree, INSIDE]
-    for inside, outside in mounts.items():
-        command += ["--ro-bind", outside, inside]
-    for name, value in environment.items():
-        command += ["--setenv", name, value]
-    return [*command, "--chdir", INSIDE, "--"]
-
-
-def _toolchain() -> Path | None:
-    """The interpreter's own folder where the system has no Python; never the service's virtual environment."""
-    return None if shutil.which("python3", path=PATH) else Path(sys.base_prefix)
-
-
-def _bare_environment() -> dict[str, str]:
-    toolchain = _toolchain()
-    return {
-        "PATH": PATH if toolchain is None else f"{PATH}:{toolchain}/bin",
-        "HOME": "/tmp",  # noqa: S108 - private inside the sandbox
-        "LANG": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-@contextlib.contextmanager
-def _written(files: Mapping[str, str], uid: int | None) -> Iterator[dict[str, str]]:
-    """Write `files` below a private folder, one subfolder per mount point; yields inside -> outside."""
-    with tempfile.TemporaryDirectory(prefix="selfheal-files-") as root:
-        mounts: dict[str, str] = {}
-        for path, text in files.items():
-            pure = PurePosixPath(path)
-            outside = Path(mounts.setdefault(str(pure.parent), str(Path(root) / str(len(mounts)))))
-            outside.mkdir(exist_ok=True)
-            (outside / pure.name).write_text(text, encoding="utf-8")
-        if uid is not None:
-            for place in (Path(root), *Path(root).rglob("*")):
-                os.chown(place, uid, uid)
-        yield mounts
+def _refuse_environment(env: Mapping[str, str]) -> str | None:
+    """`env` passed on as it is, or not at all: a name with `=` would set another variable than it seems to."""
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name + value:
+            return f"no process can have the variable {name!r}"
+    return None
 
 
 @contextlib.contextmanager
@@ -268,20 +236,27 @@ def _scratch_file() -> Iterator[Path]:
 
 
 def _read_report(raw: bytes) -> Served:
+    """What the driver says, or whoever wrote in its place: checked by type, redacted, cut."""
     try:
         report = json.loads(raw)
         if "error" in report:
-            return Served(status="failed", reason=str(report["error"]))
+            return Served(status="failed", reason=_first_line(str(report["error"]).encode("utf-8", "replace")))
         return Served(
             status="ok",
             listened=report["listened"],
             exit_code=report["exit_code"],
             responses=tuple(Response(**response) for response in report["responses"]),
-            output=_clean(str(report["output"]).encode()),
+            output=_clean(str(report["output"]).encode("utf-8", "replace")),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         last = _clean(raw).strip().rpartition("\n")[2][:200]
         return Served(status="failed", reason=f"the sandbox gave no report: {last or 'it printed nothing'}")
+
+
+def _complaint(raw: bytes) -> str:
+    """Bubblewrap's own words. A container's default profile, for one, does not let it make namespaces."""
+    said = _first_line(raw)
+    return f"no sandbox: {said}" if said.startswith("bwrap: ") and "execvp" not in said else said
 
 
 def _clean(raw: bytes) -> str:

@@ -5,6 +5,7 @@ Reads its orders from standard input and writes one JSON object to standard outp
 report treats it as untrusted, since the program under test shares this sandbox.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,12 +14,20 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Any
+import urllib.parse
+from typing import Any, BinaryIO
 
 POLL_S = 0.05
+QUIET_S = 0.25
+"""A program is done with a request when its output rests so long: many log the error after the answer."""
+LONGEST_QUIET_S = 2.0
+STOP_S = 1.0
+"""Given to the program to end by itself, once asked and once killed; box.GRACE_SECONDS is longer than both."""
 
 
 def main() -> None:
+    # Whoever ends this process ends the program with it: it has a session of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     orders = json.load(sys.stdin)
     port = _free_port()
     env = dict(os.environ) | orders["env"] | {"PORT": str(port)}  # noqa: TID251 - the sandbox's own
@@ -28,11 +37,11 @@ def main() -> None:
             program = subprocess.Popen(  # noqa: S603
                 argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
-        except OSError as error:
-            json.dump({"error": f"cannot start {argv[0]}: {error.strerror}"}, sys.stdout)
+        except (OSError, ValueError) as error:
+            json.dump({"error": f"cannot start {argv[0]}: {getattr(error, 'strerror', None) or error}"}, sys.stdout)
             return
         try:
-            report = _observe(program, port, orders)
+            report = _observe(program, port, orders, output)
         finally:
             _stop(program)
         output.seek(0, os.SEEK_END)
@@ -41,10 +50,12 @@ def main() -> None:
     json.dump(report, sys.stdout)
 
 
-def _observe(program: "subprocess.Popen[bytes]", port: int, orders: dict[str, Any]) -> dict[str, Any]:
+def _observe(program: "subprocess.Popen[bytes]", port: int, orders: dict[str, Any], output: BinaryIO) -> dict[str, Any]:
     listened = _wait_for_port(program, port, orders["start_seconds"])
     began = time.monotonic()
     responses = [_ask(port, request) for request in orders["requests"]] if listened else []
+    if responses:
+        _wait_for_quiet(output)
     while listened and program.poll() is None and time.monotonic() - began < orders["listen_seconds"]:
         time.sleep(POLL_S)
     return {"listened": listened, "exit_code": program.poll(), "responses": responses}
@@ -62,12 +73,23 @@ def _wait_for_port(program: "subprocess.Popen[bytes]", port: int, seconds: float
     return False
 
 
+def _wait_for_quiet(output: BinaryIO) -> None:
+    size, since, began = -1, time.monotonic(), time.monotonic()
+    while time.monotonic() - since < QUIET_S and time.monotonic() - began < LONGEST_QUIET_S:
+        now = os.fstat(output.fileno()).st_size
+        if now != size:
+            size, since = now, time.monotonic()
+        time.sleep(POLL_S)
+
+
 def _ask(port: int, request: dict[str, str]) -> dict[str, Any]:
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     status = None
     try:
-        connection.request(request["method"], request["path"])
+        # As logged, but for what a request line cannot hold.
+        path = urllib.parse.quote(request["path"], safe="!#$%&'()*+,/:;=?@[]~|{}^\\\"`<>")
+        connection.request(request["method"], path)
         answer = connection.getresponse()
         answer.read(1_000_000)
         status = answer.status
@@ -86,13 +108,12 @@ def _free_port() -> int:
 
 
 def _stop(program: "subprocess.Popen[bytes]") -> None:
+    """End the program and whatever it started that is still in its session."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
-        if program.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(program.pid, kind)
-            try:
-                program.wait(timeout=2)
-            except subprocess.TimeoutExpired:
-                continue
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            program.wait(timeout=STOP_S)
 
 
 if __name__ == "__main__":

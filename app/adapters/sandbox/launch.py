@@ -10,6 +10,9 @@ import resource
 import shutil
 import sys
 
+FAILED = 126
+"""The exit code for a command that cannot be started."""
+
 
 def main() -> None:
     limits = json.loads(sys.argv[1])
@@ -19,16 +22,36 @@ def main() -> None:
         os.setgroups([])
         os.setresgid(limits["uid"], limits["uid"], limits["uid"])
         os.setresuid(limits["uid"], limits["uid"], limits["uid"])
+    processes = limits["processes"]
     for name, value in (
         (resource.RLIMIT_AS, limits["memory"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_NPROC, None if processes is None else processes + _running()),
         (resource.RLIMIT_FSIZE, limits["file"]),
         (resource.RLIMIT_CPU, limits["cpu"]),
         (resource.RLIMIT_CORE, 0),
     ):
         if value is not None:
-            resource.setrlimit(name, (value, value))
-    os.execv(command, sys.argv[2:])  # noqa: S606 - argv, no shell; the caller chose it
+            _, most = resource.getrlimit(name)
+            limit = value if most == resource.RLIM_INFINITY else min(value, most)
+            resource.setrlimit(name, (limit, limit))
+    try:
+        os.execv(command, sys.argv[2:])  # noqa: S606 - argv, no shell; the caller chose it
+    except OSError as error:
+        sys.stderr.write(f"launch: cannot start {sys.argv[2]}: {error.strerror}\n")
+        sys.exit(FAILED)
+
+
+def _running() -> int:
+    """Threads that this user runs already: the kernel counts them all, whatever started them."""
+    count = 0
+    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib is not worth its start-up time here
+        if name.isdecimal():
+            try:
+                if os.stat(f"/proc/{name}").st_uid == os.getuid():  # noqa: PTH116 - see above
+                    count += len(os.listdir(f"/proc/{name}/task"))  # noqa: PTH208 - see above
+            except OSError:
+                continue
+    return count
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents.evidence import Answer, Bundle, ManifestSource, Unlocated, locate_manifests, seal
+from agents.evidence import Answer, Bundle, ManifestSource, Target, Unlocated, locate_manifests, seal
+from agents.evidence.relations import relate
 from agents.incident import Incident
 from tests.fakes import START
 
@@ -128,6 +129,23 @@ def test_an_entry_of_the_history_counts_with_the_folder_it_was_deployed_from() -
 def test_a_hydrated_application_is_left_alone_since_its_branch_is_generated() -> None:
     spec = {"source": FOLDER, "sourceHydrator": {"drySource": FOLDER}}
     assert "generated" in reason(locate_manifests(bundle(application(spec=spec, resources=[OURS]))))
+
+
+@pytest.mark.parametrize(
+    ("tracking", "labels", "asked"),
+    [
+        ("team-a_checkout:argoproj.io/Rollout:shop/checkout", {}, ("team-a_checkout",)),
+        ("copied:argoproj.io/Rollout:shop/another", {"app.kubernetes.io/instance": "release-7"}, ("release-7",)),
+        ("", {"app.kubernetes.io/instance": "release-7"}, ("release-7",)),
+        ("", {}, ()),
+    ],
+)
+def test_a_cluster_is_asked_for_the_application_of_the_tracking_id_else_of_the_label(
+    tracking: str, labels: dict[str, str], asked: tuple[str, ...]
+) -> None:
+    rollout = {"metadata": {"name": "checkout", "annotations": {TRACKING: tracking}, "labels": labels}}
+    target = Target(cluster="eu", namespace="shop", rollout="checkout", canary_hash="bad", stable_hash="good")
+    assert relate({"rollout": [rollout]}, target).names.get("application", ()) == asked
 
 
 def test_no_application_is_said_so() -> None:
