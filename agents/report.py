@@ -156,9 +156,12 @@ def _proof(story: Story) -> list[str]:
         f"| the repository's own tests | {_result(verification.tests_before)} | {_result(verification.tests_after)} |",
     ]
     parts = ["## Proof", "\n".join(rows)]
-    commands = dict.fromkeys(check.command for check in (verification.before, verification.after) if check.command)
-    parts += [f"Tried with {code(command)}" for command in commands]
-    for name, check in (("before", verification.before), ("after", verification.after)):
+    sides = (("before", verification.before), ("after", verification.after))
+    commands = {name: check.command for name, check in sides if check.command}
+    if len(set(commands.values())) == 1:
+        commands = {"before and after": next(iter(commands.values()))} if len(commands) == 2 else commands
+    parts.append("\n".join(f"- Run {name}: {code(command)}" for name, command in commands.items()))
+    for name, check in sides:
         if check.output.strip():
             summary = f"<details><summary>The last lines of the output {name}</summary>"
             parts.append(f"{summary}\n\n{fence(check.output)}\n\n</details>")

@@ -107,18 +107,24 @@ class FakeRepository:
     """`Repository` with a straight history. `shas` names the commits, oldest first; `main` is the last one."""
 
     def __init__(self, *history: FakeCommit) -> None:
-        self._history = history
-        self.shas = tuple(
-            hashlib.sha1(f"{at} {commit.subject}".encode(), usedforsecurity=False).hexdigest()
-            for at, commit in enumerate(history)
-        )
-        self.branches = {"main": self.shas[-1]} if self.shas else {}
+        self.history: tuple[FakeCommit, ...] = ()
+        self.shas: tuple[str, ...] = ()
+        self.branches: dict[str, str] = {}
         self.denied: set[str] = set()
         """Methods that are refused, as a repository refuses what is too large to read."""
+        for commit in history:
+            self.push(commit)
 
     def _allow(self, method: str) -> None:
         if method in self.denied:
             raise Denied(f"{method} is refused")
+
+    def push(self, commit: FakeCommit) -> str:
+        """A commit on top of `main`."""
+        sha = hashlib.sha1(f"{len(self.shas)} {commit.subject}".encode(), usedforsecurity=False).hexdigest()
+        self.history, self.shas = (*self.history, commit), (*self.shas, sha)
+        self.branches["main"] = sha
+        return sha
 
     async def resolve(self, revision: str) -> str:
         self._allow("resolve")
@@ -169,17 +175,17 @@ class FakeRepository:
     def _tree(self, sha: str) -> Files:
         if sha not in self.shas:
             raise Denied(f"{sha} is not in the repository")
-        return self._history[self.shas.index(sha)].files
+        return self.history[self.shas.index(sha)].files
 
     def _commit(self, at: int) -> Commit:
-        before = self._history[at - 1].files if at else {}
+        before = self.history[at - 1].files if at else {}
         return Commit(
             sha=self.shas[at],
             parents=(self.shas[at - 1],) if at else (),
             author="Ana Ruiz",
             at=START + timedelta(hours=at),
-            subject=self._history[at].subject,
-            diff=diff_trees(before, self._history[at].files, context=3),
+            subject=self.history[at].subject,
+            diff=diff_trees(before, self.history[at].files, context=3),
         )
 
 

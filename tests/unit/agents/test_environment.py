@@ -199,7 +199,7 @@ def test_the_canarys_pods_and_the_captured_config_maps_are_what_was_deployed() -
             {
                 "helm.yaml": "a: {{ .Values.x }}\n",
                 "date.yaml": "a: 2026-13-45\n",
-                "deep.yaml": "[" * 3000,
+                "deep.yaml": "[" * 900,
                 "n.yaml": "3",
             },
             "deployed",
