@@ -2,8 +2,8 @@
 
 The order is that of argo-contract 3.4: annotations, what the builder wrote on the image that ran, what the GitOps
 commit refers to, the image's tag. The first answer whose commit is in a repository that the policy lists is taken;
-the others become notes. A branch is no answer: it names another commit by now. Nothing that is said here can widen
-the list of repositories.
+the others become notes. A branch is the last resort: it may name another commit by now. Nothing that is said here
+can widen the list of repositories.
 """
 
 import fnmatch
@@ -76,7 +76,7 @@ async def identify(
     canary = await search.find("canary", None)
     stable = await search.find("stable", canary.repo if canary.commit else None)
     manifest = search.bundle.manifest.model_copy(update={"canary": canary, "stable": stable})
-    notes = [*search.notes, *(why for url, why in search.unreadable.items() if url != canary.repo)]
+    notes = [*search.notes, *(why for url, why in search.passed_over.items() if url != canary.repo)]
     return Identified(bundle=search.bundle.model_copy(update={"manifest": manifest}), notes=tuple(dict.fromkeys(notes)))
 
 
@@ -99,7 +99,8 @@ class _Search:
         self._images = images
         self._named = list(known)
         self._opened: dict[str, Repository] = {}
-        self.unreadable: dict[str, str] = {}
+        self.passed_over: dict[str, str] = {}
+        """Why a repository was not looked into, by its URL. Of the canary's the case itself will say so."""
         self.notes: list[str] = []
         located = locate_manifests(bundle)
         self._manifests = located if isinstance(located, ManifestSource) else None
@@ -131,8 +132,22 @@ class _Search:
         if first is None:  # as it was claimed: nobody could look
             return version.model_copy(update={"confidence": "low"} if version.repo or version.commit else {})
         url, claim = first
-        update = {"repo": url, "commit": None, "path": claim.path or path, "found_by": claim.found_by}
+        tip = await self._tip(url, claim, side)
+        update = {"repo": url, "commit": tip, "path": claim.path or path, "found_by": claim.found_by}
         return version.model_copy(update=update | {"confidence": "low"})
+
+    async def _tip(self, url: str, claim: SourceClaim, side: Side) -> str | None:
+        """Where nothing better is known, the tip of the branch that somebody wrote down for us, and a warning."""
+        repository = await self._open(url)
+        revision = claim.revision or ""
+        if repository is None or not claim.for_us or HEX.fullmatch(revision) or not TAG.fullmatch(revision):
+            return None
+        try:
+            sha = await repository.resolve(f"refs/heads/{revision}")
+        except Denied:
+            return None
+        self._note(side, f"{revision} is a branch, which may have moved on since the version was built")
+        return sha
 
     def _map(self, images: Iterable[RunningImage]) -> str | None:
         """Names the repository that the policy gives an image; returns the service's folder in it."""
@@ -150,15 +165,18 @@ class _Search:
             self._named.append(url)
 
     def _url(self, claim: SourceClaim, side: Side) -> str | None:
-        """The URL under which the policy lists the repository of a claim. The case itself says it of the canary's."""
+        """The URL under which the policy lists the repository of a claim."""
         url = self._listed(claim.repo) if claim.repo is not None else None
         if url is not None and claim.confidence == "low" and url == self._gitops:
             self._note(side, f"{claim.found_by} name the GitOps repository")
             return None
         if url is not None and claim.confidence != "low":
             self._name(url)
-        if claim.repo is not None and url is None and claim.repo != self.bundle.manifest.canary.repo:
-            self._note(side, f"{claim.found_by} name {claim.repo}, for which the policy has no entry")
+        if claim.repo is not None and url is None:
+            said = (
+                f"source of the {side} version: {claim.found_by} name {claim.repo}, for which the policy has no entry"
+            )
+            self.passed_over.setdefault(claim.repo, said)
         return url
 
     async def _verify(self, url: str, claim: SourceClaim, side: Side, only: str | None) -> str | None:
@@ -174,11 +192,11 @@ class _Search:
         return sha
 
     async def _open(self, url: str) -> Repository | None:
-        if url not in self._opened and url not in self.unreadable:
+        if url not in self._opened and url not in self.passed_over:
             try:
                 self._opened[url] = await self._repositories.open(url)
             except Denied as error:
-                self.unreadable[url] = f"the repository {url} cannot be read: {error}"
+                self.passed_over[url] = f"the repository {url} cannot be read: {error}"
         return self._opened.get(url)
 
     def _note(self, side: Side, text: str) -> None:
@@ -187,15 +205,9 @@ class _Search:
     async def _claims(self, side: Side, images: Sequence[RunningImage]) -> AsyncIterator[SourceClaim]:
         """Everything that names the code of one version, the most trusted first."""
         version: Version = getattr(self.bundle.manifest, side)
-        if version.repo is not None or version.commit is not None:
-            yield SourceClaim(
-                repo=version.repo,
-                revision=version.commit,
-                path=version.path,
-                found_by=version.found_by or "the bundle",
-                confidence=version.confidence or "low",
-            )
         replica_set = next((one for one in self.bundle.objects("replicaset") if label(one) == version.hash), None)
+        if replica_set is None:
+            yield _written(version)
         rollouts = self.bundle.objects("rollout") if side == "canary" else ()
         for claim in annotation_claims(version.hash, replica_set, next(iter(rollouts), None)):
             yield claim
@@ -209,6 +221,8 @@ class _Search:
             for revision in tag_revisions(tag):
                 trust = "medium" if HEX.fullmatch(revision) else "low"
                 yield SourceClaim(repo=None, revision=revision, found_by=f"the image tag {tag}", confidence=trust)
+        if replica_set is not None:  # what was found before comes after what it was found by: looking again is the same
+            yield _written(version)
 
     def _label_claims(self, side: Side, images: Sequence[RunningImage]) -> Iterator[SourceClaim]:
         """What is written on the images that ran. Base images hand their labels down, so equal ones prove nothing."""
@@ -242,6 +256,18 @@ class _Search:
             if "repourl" in said and "sha" in said:
                 found_by = f"trailers of the GitOps commit {sha[:12]}"
                 yield SourceClaim(repo=said["repourl"], revision=said["sha"], found_by=found_by, confidence="medium")
+
+
+def _written(version: Version) -> SourceClaim:
+    """What the bundle's own manifest says."""
+    return SourceClaim(
+        repo=version.repo,
+        revision=version.commit,
+        path=version.path,
+        found_by=version.found_by or "the bundle",
+        confidence=version.confidence or "medium",
+        for_us=version.confidence in {"high", None},
+    )
 
 
 async def _gitops_commits(repository: Repository, manifests: ManifestSource, side: Side) -> list[str]:

@@ -129,7 +129,7 @@ class FakeRepository:
     async def resolve(self, revision: str) -> str:
         self._allow("resolve")
         sha = self.branches.get(revision.removeprefix("refs/heads/"), revision)
-        if sha == "HEAD" and self.shas:
+        if revision == "HEAD" and self.shas:
             return self.shas[-1]
         found = [one for one in self.shas if one.startswith(sha)] if len(sha) >= 7 else []
         if len(found) != 1:
@@ -138,7 +138,7 @@ class FakeRepository:
 
     async def message(self, commit: str) -> str:
         self._tree(commit)
-        said = self._history[self.shas.index(commit)]
+        said = self.history[self.shas.index(commit)]
         return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:

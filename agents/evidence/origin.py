@@ -31,6 +31,8 @@ class SourceClaim(BaseModel):
     path: str | None = None
     found_by: str
     confidence: Trust
+    for_us: bool = False
+    """Written down for this service: then even a branch means something."""
 
 
 def annotation_claims(
@@ -66,7 +68,14 @@ def annotation_claims(
         repo, revision = (str(annotations[key]) if annotations.get(key) else None for key in keys)
         if repo is not None:
             path = str(annotations[PATH]) if annotations.get(PATH) else None
-            yield SourceClaim(repo=repo, revision=revision, path=path, found_by=found_by, confidence=confidence)
+            yield SourceClaim(
+                repo=repo,
+                revision=revision,
+                path=path,
+                found_by=found_by,
+                confidence=confidence,
+                for_us=keys == OURS,
+            )
 
 
 def version_of(pod_hash: str, replica_sets: Iterable[Mapping[str, Any]], rollout: Mapping[str, Any] | None) -> Version:

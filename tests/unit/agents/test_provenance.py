@@ -107,13 +107,21 @@ async def test_a_wrong_annotation_gives_way_to_the_next_answer_and_leaves_a_note
     assert any("0" * 40 in note and "no commit or tag" in note for note in found.notes)
 
 
-@pytest.mark.parametrize(
-    "revision", ["main", "HEAD", "main~1", BAD[:8] + "f", "v9", "--all", "refs/heads/main", BAD[:6]]
-)
+@pytest.mark.parametrize("revision", ["HEAD", "main~1", BAD[:8] + "f", "v9", "--all", "refs/heads/main", BAD[:6]])
 async def test_a_revision_that_is_no_commit_or_tag_names_nothing(revision: str) -> None:
     found = await look(bundle(version("bad", own=annotated(SHOP, revision))))
     assert found.bundle.manifest.canary.commit is None
     assert found.bundle.manifest.canary.repo == SHOP
+
+
+async def test_a_branch_is_the_last_resort_and_only_where_somebody_wrote_it_down_for_us() -> None:
+    found = await look(bundle(version("bad", own=annotated(SHOP, "main"))))
+    assert (found.bundle.manifest.canary.commit, found.bundle.manifest.canary.confidence) == (BAD, "low")
+    assert any("main is a branch" in note for note in found.notes)
+    better = await look(bundle(version("bad", own=annotated(SHOP, "main"), pods=oci(SHOP, GOOD))))
+    assert better.bundle.manifest.canary.commit == GOOD
+    others = await look(bundle(version("bad", pods=oci(SHOP, "main"))))
+    assert others.bundle.manifest.canary.commit is None
 
 
 async def test_openshifts_annotations_do_not_make_the_gitops_repository_the_source() -> None:
@@ -281,8 +289,16 @@ async def test_looking_again_changes_nothing() -> None:
     registry = FakeRegistry({DIGESTS["good"]: oci(SHOP, GOOD), DIGESTS["bad"]: oci(SHOP, BAD)})
     once = await look(bundle(*(version(hash_, digests=[DIGESTS[hash_]]) for hash_ in DIGESTS)), registry)
     again = await look(once.bundle, registry)
-    assert again.bundle == once.bundle
+    assert again == once
     assert len(registry.asked) == 2
+
+
+async def test_looking_again_passes_over_the_same_answers() -> None:
+    own = annotated("https://evil.example/x", "0" * 40)
+    once = await look(bundle(version("good"), version("bad", own=own, pods=oci(SHOP, BAD))))
+    again = await look(once.bundle)
+    assert again == once
+    assert any("https://evil.example/x" in note for note in once.notes)
 
 
 async def test_nothing_known_is_said_as_unknown() -> None:
