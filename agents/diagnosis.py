@@ -119,7 +119,7 @@ def _config(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Cl
         None,
     )
     culprit = blame_value(value, findings.manifest_commits)
-    place = renamed or value
+    place = _name_of(renamed, findings.values) if renamed else value
     what = f"{value.key} of {value.kind} {value.name}"
     did = "was removed" if value.new is None else "was changed"
     if renamed:
@@ -237,7 +237,7 @@ def _guilty_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange | 
     chain = (*trace.causes, trace)
     named = {text for one in chain for text in QUOTED.findall(one.message)}
     words = {word.strip(",;:.()") for one in chain for word in one.message.replace("=", " ").split()}
-    config = [value for value in values if value.is_config]
+    config = sorted((value for value in values if value.is_config), key=lambda value: value.pointer.endswith("/name"))
     for value in config:
         if value.new is None and len(value.key) > 2 and (value.key in named or value.key in words):
             return value
@@ -246,6 +246,13 @@ def _guilty_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange | 
         if is_changed and (value.new in named or (len(str(value.new)) > 3 and value.new in words)):
             return value
     return None
+
+
+def _name_of(value: ValueChange, values: Iterable[ValueChange]) -> ValueChange:
+    """Where the key of a value stands: beside it in an env entry, in the same line elsewhere."""
+    entry = value.pointer.rpartition("/")[0]
+    is_env = "/env/" in value.pointer
+    return next((one for one in values if is_env and one.new and one.pointer == f"{entry}/name"), value)
 
 
 def _is_renamed(value: ValueChange, other: ValueChange) -> bool:

@@ -94,7 +94,9 @@ async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
 
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:
-    if case.diagnosis.strategy is None:
+    if case.diagnosis.category == "unknown":
+        why = "the cause is not known"
+    elif case.diagnosis.strategy is None:
         why = f"nothing in Git to change: the cause is {case.diagnosis.category}"
     elif case.ground is None:
         why = "the repository that the fix belongs in is not known, or not allowed"

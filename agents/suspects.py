@@ -7,6 +7,7 @@ failing function, what the failing line uses, a name the error mentions, the fil
 
 import builtins
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -30,6 +31,8 @@ WEIGHTS: Mapping[Kind, float] = {
 WORTH_NAMING = 2.5
 """Below this score a commit is not named: sharing a file with the failure explains nothing."""
 MOST_SUSPECTS = 10
+MOST_PLACES = 20
+"""Places of one line that are looked at; what stands more often tells nothing."""
 OUTER = 0.75
 """Each call further out counts this much of the one inside it."""
 BESIDES = 0.25
@@ -39,6 +42,8 @@ UNLIKELY = 0.1
 
 QUOTED = re.compile(r"['\"`]([^'\"`\n]{2,80})['\"`]")
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
+CALLED = re.compile(r"\.([A-Za-z_]\w{2,})|\b([A-Za-z_]\w{2,})\s*\(")
+IMPORT = re.compile(r"\s*(?:from\s+\S+\s+)?import\s")
 NO_ATTRIBUTE = re.compile(r"^(?!'NoneType').*has no attribute ['\"](\w+)['\"]")
 TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|spec)(?:/|_|\.)|(?:^|/)test_|_test\.|conftest\.py$")
 PROSE = re.compile(r"\.(?:md|rst|txt|adoc)$|(?:^|/)(?:CHANGELOG|README|LICENSE)", re.IGNORECASE)
@@ -95,11 +100,12 @@ class Reason(NamedTuple):
 
 
 class Sources:
-    """Files at the canary's commit, and the functions in them, each parsed once."""
+    """Files at the canary's commit, the functions in them and the places of their lines, each read once."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
         self._functions: dict[str, tuple[Function, ...]] = {}
+        self._places: dict[str, dict[str, list[int]]] = {}
 
     def __contains__(self, path: str) -> bool:
         return path in self._texts
@@ -116,6 +122,22 @@ class Sources:
         """The innermost function that holds a line."""
         around = [one for one in self.functions(path) if one.first_line <= line <= one.last_line]
         return max(around, key=lambda one: one.first_line, default=None)
+
+    def places(self, path: str, line: str) -> list[int]:
+        """The numbers of the lines that say the same as `line`; none where it says too little to be told by."""
+        if path not in self._places:
+            self._places[path] = {}
+            for number, text in enumerate(self.lines(path), 1):
+                if _telling(text) and len(same := self._places[path].setdefault(essence(text), [])) < MOST_PLACES:
+                    same.append(number)
+        return self._places[path].get(essence(line), []) if _telling(line) else []
+
+    def touched(self, path: str, hunk: Hunk) -> list[int]:
+        """Where a hunk's lines stand now, in order; if it left none, where it took some away."""
+        written = [number for line in hunk.added for number in self.places(path, line.text)]
+        if written or not hunk.removed:
+            return sorted(written)
+        return sorted(number for line in hunk.above for number in self.places(path, line))
 
 
 def clues_of(trace: Trace | None, templates: Sequence[Template]) -> Clues:
@@ -197,7 +219,7 @@ def _touches_frames(hunk: Hunk, clues: Clues, sources: Sources) -> list[Reason]:
             failing = essence(lines[frame.line - 1]) if 1 <= frame.line <= len(lines) else ""
             if failing and failing in added:
                 reasons.append(Reason("line", WEIGHTS["line"] * closeness, f"it wrote {where} line", frame))
-            elif _in_function(hunk, sources.function_at(frame.file or "", frame.line), lines):
+            elif _holds(sources.function_at(frame.file or "", frame.line), sources.touched(frame.file or "", hunk)):
                 reasons.append(
                     Reason("function", WEIGHTS["function"] * closeness, f"it changed {where} function", frame)
                 )
@@ -205,12 +227,23 @@ def _touches_frames(hunk: Hunk, clues: Clues, sources: Sources) -> list[Reason]:
                 reasons.append(
                     Reason("file", WEIGHTS["file"] * closeness, f"it changed the file of {where} line", frame)
                 )
-        used = set(WORD.findall(frame.code or "")) - {frame.function} - EVERYWHERE
+        used = _used(frame, hunk.file, sources)
         changed = _defined(hunk, sources) & used if used else set()
         if changed:
             why = f"it changed {min(changed)}, which {where} line uses"
             reasons.append(Reason("used", WEIGHTS["used"] * closeness, why))
     return reasons
+
+
+def _used(frame: Frame, file: str, sources: Sources) -> set[str]:
+    """Names in the line of a call that may be defined in `file`: what it calls, and what is in sight by its name."""
+    code = frame.code or ""
+    names = {word for found in CALLED.findall(code) for word in found if word}
+    in_sight = set(WORD.findall(code))
+    if file != frame.file:
+        imports = (line for line in sources.lines(frame.file or "") if IMPORT.match(line))
+        in_sight &= {word for line in imports for word in WORD.findall(line)}
+    return (names | in_sight) - {frame.function} - EVERYWHERE
 
 
 def _touches_names(hunk: Hunk, clues: Clues) -> list[Reason]:
@@ -236,17 +269,10 @@ def _touches_log(hunk: Hunk, clues: Clues) -> list[Reason]:
     return [Reason("logged", WEIGHTS["logged"], f"it wrote {min(shared)!r}, which only the canary logs")]
 
 
-def _in_function(hunk: Hunk, function: Function | None, lines: Sequence[str]) -> bool:
-    """Whether a hunk changed a function: what it added stands in it now, or what it removed stood in it."""
+def _holds(function: Function | None, lines: Sequence[int]) -> bool:
     if function is None:
         return False
-    body = {essence(line) for line in lines[function.first_line - 1 : function.last_line] if _telling(line)}
-    if any(essence(line.text) in body for line in hunk.added):
-        return True
-    elsewhere = {essence(line) for line in lines if _telling(line)}
-    if not hunk.removed or any(essence(line.text) in elsewhere for line in hunk.added):
-        return False
-    return any(essence(line) in body for line in hunk.above)
+    return bisect_left(lines, function.first_line) < bisect_right(lines, function.last_line)
 
 
 def _telling(line: str) -> bool:
@@ -258,14 +284,15 @@ def _defined(hunk: Hunk, sources: Sources) -> set[str]:
     changed = [line.text for line in (*hunk.added, *hunk.removed)]
     names = set(re.findall(r"\b(?:def|class)\s+(\w+)", "\n".join(changed)))
     names |= {match for text in changed for match in re.findall(r"^([A-Za-z_]\w*)\s*[:=]", text)}
-    lines = sources.lines(hunk.file)
-    return names | {one.name for one in sources.functions(hunk.file) if _in_function(hunk, one, lines)}
+    touched = sources.touched(hunk.file, hunk)
+    return names | {one.name for one in sources.functions(hunk.file) if _holds(one, touched)}
 
 
 def _suspect(hunk: Hunk, commit: Commit, score: float, reason: Reason, sources: Sources) -> Suspect:
     """The suspect's place: the call that it touches, else where its lines stand now."""
     frame = reason.frame
-    line = _present_line(hunk, sources.lines(hunk.file))
+    standing = [places[0] for added in hunk.added if len(places := sources.places(hunk.file, added.text)) == 1]
+    line = standing[0] if standing else None
     if line is None and hunk.file in sources:
         line = max(1, hunk.new_start)
     if frame is not None and frame.file == hunk.file and reason.kind in {"line", "function"}:
@@ -273,11 +300,3 @@ def _suspect(hunk: Hunk, commit: Commit, score: float, reason: Reason, sources: 
     here = sources.function_at(hunk.file, line) if line is not None else None
     function = here.name if here else None
     return Suspect(file=hunk.file, line=line, function=function, commit=commit.sha, score=score, why=reason.why)
-
-
-def _present_line(hunk: Hunk, text: Sequence[str]) -> int | None:
-    lines = [essence(line) for line in text]
-    for added in hunk.added:
-        if _telling(added.text) and lines.count(essence(added.text)) == 1:
-            return lines.index(essence(added.text)) + 1
-    return None

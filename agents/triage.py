@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.changes import MOST_COMMITS, Commit, Repository, ValueChange, at_the_canary, manifest_changes
 from agents.errors import Denied
-from agents.evidence import Bundle, ManifestSource, manifest_source
+from agents.evidence import Bundle, ManifestSource, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
 from agents.frames import Signature, Trace, find_traces, function_at, mapped
 from agents.logs import Template, only_in_canary
@@ -49,14 +49,14 @@ class Triage(BaseModel):
 async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
     """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
     notes: list[str] = []
-    traces, templates = await asyncio.to_thread(_read_logs, bundle)
+    traces, templates, old = await asyncio.to_thread(_read_logs, bundle)
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
     canary, commits, compared = await _source_range(bundle, source, notes)
     files: dict[str, str] = {}
     if source is not None and canary is not None:
         traces, files = await _map(traces, commits, source, canary, notes)
-    trace = _primary(traces, bundle)
+    trace = _primary(traces, old)
     clues = clues_of(trace, templates)
     values, manifest_commits = await _manifest_range(bundle, manifests, notes)
     return Triage(
@@ -75,14 +75,21 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     )
 
 
-def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...]]:
-    def lines(side: Literal["stable", "canary"]) -> list[tuple[str, Sequence[str]]]:
+Identity = tuple[str | None, str | None, str | None]
+"""What makes two traces the same: exception, and path and function of the innermost frame."""
+
+
+def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...], frozenset[Identity]]:
+    """The canary's traces, the messages that only it logs, and the stable version's traces."""
+
+    def lines(side: Side) -> list[tuple[str, Sequence[str]]]:
         return [(item.id, bundle.contents[item.id].split("\n")) for item in bundle.logs(side)]
 
-    traces: list[Trace] = []
-    for item in bundle.logs("canary"):
-        traces += find_traces(item.id, bundle.contents[item.id])
-    return tuple(traces), only_in_canary(lines("canary"), lines("stable"))
+    def traces(side: Side) -> list[Trace]:
+        return [trace for item in bundle.logs(side) for trace in find_traces(item.id, bundle.contents[item.id])]
+
+    old = frozenset(_identity(trace) for trace in traces("stable"))
+    return tuple(traces("canary")), only_in_canary(lines("canary"), lines("stable")), old
 
 
 async def _source_range(
@@ -179,19 +186,16 @@ def _changed_sources(commits: Sequence[Commit]) -> list[str]:
     return [hunk.file for _, hunks in at_the_canary(commits) for hunk in hunks if hunk.file.endswith(".py")]
 
 
-def _primary(traces: Sequence[Trace], bundle: Bundle) -> Trace | None:
+def _primary(traces: Sequence[Trace], old: frozenset[Identity]) -> Trace | None:
     """The trace that only the canary has; of several the one seen most often, then the first."""
-    stable = {
-        _identity(trace) for item in bundle.logs("stable") for trace in find_traces(item.id, bundle.contents[item.id])
-    }
-    new = [trace for trace in traces if _identity(trace) not in stable]
+    new = [trace for trace in traces if _identity(trace) not in old]
     if not new:
         return None
     counts = Counter(_identity(trace) for trace in new)
     return max(new, key=lambda trace: (_in_repository(trace), counts[_identity(trace)]))
 
 
-def _identity(trace: Trace) -> tuple[str | None, str | None, str | None]:
+def _identity(trace: Trace) -> Identity:
     frame = trace.innermost
     return trace.exception, frame.path if frame else None, frame.function if frame else None
 

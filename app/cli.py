@@ -106,6 +106,9 @@ def demo(
         raise typer.Exit(run(tuple(scenario or ()), as_json=as_json))
     except Invalid as error:
         _refuse(str(error))
+    except SelfhealError as error:
+        typer.echo(f"selfheal: {error}", err=True)
+        raise typer.Exit(OUR_FAILURE) from error
 
 
 @main.command()

@@ -4,23 +4,31 @@ DBOS decides when a workflow runs and that it runs again after a crash; LangGrap
 resumes. What makes a repeat harmless is the stages themselves (`ensure`), not the engine.
 """
 
-import os
+import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiosqlite
 import structlog
 from dbos import DBOS, DBOSConfig
+from dbos import error as dbos_error
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy.exc import OperationalError
 
-from agents.errors import Transient
+from agents.errors import SelfhealError, Transient
 from agents.graph import Ports, State, build
 from app import queues
 from app.data_folder import engine_url
 
 STEP_TRIES = 6
+MOST_STARTS = 20
+"""How often one attempt is begun again after the worker ended under it. What ends every worker that touches it (the
+memory that it takes, say) would otherwise end them for ever, and nobody would be told."""
+STOP_SECONDS = 8.0
+"""What attempts under way get to end the processes they started when the worker is told to stop."""
 EXECUTOR = "worker"
 """Fixed: one service per data folder, so a restart is the same executor and recovers its own work."""
 
@@ -45,53 +53,97 @@ class Healer:
 
 async def open_saver(path: Path) -> AsyncSqliteSaver:
     """The checkpointer, on a file of its own; the caller closes `.conn`."""
-    # Strict: a checkpoint may only hold plain data, so that nothing in it can name code to run.
-    os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # noqa: TID251 - LangGraph takes this setting only so
     connection = await aiosqlite.connect(path)
     await connection.execute("PRAGMA busy_timeout=30000")
-    saver = AsyncSqliteSaver(connection)
+    # Strict: a checkpoint may only hold plain data, so that nothing in it can name code to run.
+    saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
     await saver.setup()
     return saver
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the step may be repeated: our own word for it, or a database that was busy."""
-    return isinstance(error, Transient | OperationalError)
+    return isinstance(error, Transient | OperationalError | sqlite3.OperationalError)
 
 
-async def launch(
-    data_dir: Path, heal: Callable[[str], Awaitable[None]], give_up: Callable[[str, str], Awaitable[None]]
-) -> None:
-    """Register the workflow and start DBOS on the running event loop; its recovery takes up unfinished work."""
-    queues.prepare(data_dir)
-    config: DBOSConfig = {
-        "name": queues.APPLICATION,
-        "system_database_url": engine_url(data_dir),
-        "application_version": queues.VERSION,
-        "executor_id": EXECUTOR,
-        "log_level": "WARNING",
-        "notification_listener_polling_interval_sec": 1.0,
-    }
-    DBOS(config=config)
-
-    @DBOS.step(name="graph", retries_allowed=True, max_attempts=STEP_TRIES, should_retry=is_transient)
-    async def run_graph(attempt_id: str) -> None:
-        await heal(attempt_id)
-
-    @DBOS.workflow(name=queues.WORKFLOW)
-    async def heal_workflow(attempt_id: str) -> None:
-        try:
-            await run_graph(attempt_id)
-        except Exception as error:
-            log.exception("attempt failed", attempt=attempt_id)
-            await give_up(attempt_id, f"{type(error).__name__}: {error}")
-
-    DBOS.launch()
-    await DBOS.register_queue_async(
-        queues.QUEUE, global_concurrency=queues.AT_ONCE, partition_concurrency=1, polling_interval_sec=0.2
-    )
+def explain(error: Exception) -> str:
+    """Why an attempt failed, in one line for people: what went wrong, not that the engine had enough of it."""
+    if isinstance(error, dbos_error.DBOSMaxStepRetriesExceeded) and error.errors:
+        return f"{explain(error.errors[-1])} (tried {len(error.errors)} times)"
+    message = " ".join(str(error).split())
+    return message if isinstance(error, SelfhealError) and message else f"{type(error).__name__}: {message}"
 
 
-def stop() -> None:
-    """Stop taking work; what runs is left where it stands and taken up at the next start."""
-    DBOS.destroy()
+class Engine:
+    """DBOS on the running event loop: takes attempts from the queue and heals them, until it is stopped.
+
+    `heal` runs an attempt, from wherever it stands; `give_up` ends one with a reason, once it cannot be healed.
+    """
+
+    def __init__(
+        self, data_dir: Path, heal: Callable[[str], Awaitable[None]], give_up: Callable[[str, str], Awaitable[None]]
+    ) -> None:
+        self._data_dir = data_dir
+        self._heal = heal
+        self._give_up = give_up
+        self._at_work: set[asyncio.Task[object]] = set()
+        self._stopping = False
+
+    async def launch(self) -> None:
+        """Register the workflow and start; what an earlier process left unfinished is taken up first."""
+        queues.prepare(self._data_dir)
+        config: DBOSConfig = {
+            "name": queues.APPLICATION,
+            "system_database_url": engine_url(self._data_dir),
+            "application_version": queues.VERSION,
+            "executor_id": EXECUTOR,
+            "log_level": "WARNING",
+            "notification_listener_polling_interval_sec": 1.0,
+        }
+        DBOS(config=config)
+        self._register()
+        DBOS.launch()
+        await DBOS.register_queue_async(
+            queues.QUEUE, global_concurrency=queues.AT_ONCE, partition_concurrency=1, polling_interval_sec=0.2
+        )
+
+    async def stop(self) -> None:
+        """Stop taking work; what runs is cut off where it stands, and taken up there at the next start.
+
+        Cut off first: an attempt whose database was closed under it would look like one that failed.
+        """
+        self._stopping = True
+        for task in self._at_work:
+            task.cancel()
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=STOP_SECONDS)
+        await asyncio.to_thread(DBOS.destroy)
+
+    def _register(self) -> None:
+        @DBOS.step(name="graph", retries_allowed=True, max_attempts=STEP_TRIES, should_retry=is_transient)
+        async def run_graph(attempt_id: str) -> None:
+            status = await DBOS.get_workflow_status_async(attempt_id)
+            starts = (status.recovery_attempts if status else None) or 0
+            if starts > MOST_STARTS:
+                raise SelfhealError(f"the worker ended {starts - 1} times while it was at this attempt")
+            await self._heal(attempt_id)
+
+        @DBOS.step(name="give_up", retries_allowed=True, max_attempts=STEP_TRIES, should_retry=is_transient)
+        async def end(attempt_id: str, reason: str) -> None:
+            await self._give_up(attempt_id, reason)
+
+        @DBOS.workflow(name=queues.WORKFLOW, max_recovery_attempts=None)
+        async def heal_workflow(attempt_id: str) -> None:
+            task = asyncio.current_task()
+            if task is None or self._stopping:
+                raise asyncio.CancelledError
+            self._at_work.add(task)
+            try:
+                await run_graph(attempt_id)
+            except Exception as error:
+                if self._stopping:
+                    raise asyncio.CancelledError from error
+                log.exception("attempt failed", attempt=attempt_id)
+                await end(attempt_id, explain(error))
+            finally:
+                self._at_work.discard(task)

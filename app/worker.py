@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import sys
@@ -13,8 +14,9 @@ import structlog
 
 from agents.evidence import Bundle, Registry
 from agents.graph import Ports
-from agents.incident import State
+from agents.incident import IN_PROGRESS, State
 from agents.outcome import Outcome, final_state
+from agents.redaction import Redactor
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_local import LocalForge
@@ -28,6 +30,7 @@ from app.store.database import Database, migrate
 
 LOCK_PATIENCE_SECONDS = 15.0
 """The worker of an intake that was killed needs a moment to notice."""
+MOST_DETAIL = 500
 
 log = structlog.get_logger(__name__)
 
@@ -61,19 +64,22 @@ class StoreJournal:
         log.info("outcome", attempt=attempt_id, state=state.value, detail=detail)
 
 
-def build_ports(settings: Settings, db: Database) -> Ports:
-    """The adapters that the settings ask for."""
+async def build_ports(settings: Settings, db: Database) -> Ports:
+    """The adapters that the settings ask for; the caller is the only worker on the data folder."""
     as_root = os.geteuid() == 0
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
     mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir)
     limits = Limits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
+    owner = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:12]
+    trees = Trees(mirrors, settings.sandbox_dir, uid, prefix=f"tree-{owner}")
+    await trees.sweep()
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,
         forge=LocalForge(forge_dir),
         sandbox=Box(settings.sandbox, limits),
-        workspace=Trees(mirrors, settings.sandbox_dir, uid),
+        workspace=trees,
         policy=read_policy(settings.policy),
         registry=build_registry(settings),
     )
@@ -100,17 +106,33 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     await asyncio.to_thread(migrate, store_url(settings.data_dir))
     db = Database(store_url(settings.data_dir))
     saver = await jobs.open_saver(checkpoint_file(settings.data_dir))
-    healer = jobs.Healer(wrap(build_ports(settings, db)), saver)
+    healer = jobs.Healer(wrap(await build_ports(settings, db)), saver)
+
+    async def heal(attempt_id: str) -> None:
+        if await _in_progress(db, attempt_id):
+            await healer.run(attempt_id)
 
     async def give_up(attempt_id: str, reason: str) -> None:
-        await incidents.advance(db, attempt_id, State.FAILED, utc_now(), reason[:500])
+        if await _in_progress(db, attempt_id):
+            detail = Redactor().redact_text(reason)[:MOST_DETAIL]
+            await incidents.advance(db, attempt_id, State.FAILED, utc_now(), detail)
 
-    await jobs.launch(settings.data_dir, healer.run, give_up)
+    engine = jobs.Engine(settings.data_dir, heal, give_up)
+    await engine.launch()
     log.info("worker ready")
     await stop.wait()
-    await asyncio.to_thread(jobs.stop)
+    await engine.stop()
     await saver.conn.close()
     await db.close()
+
+
+async def _in_progress(db: Database, attempt_id: str) -> bool:
+    """Whether there is anything left to do or to give up.
+
+    An attempt has its ending before its last checkpoint, so after a crash between the two it is begun again.
+    """
+    attempt = await incidents.find_attempt(db, attempt_id)
+    return attempt is not None and attempt.state in IN_PROGRESS
 
 
 def serve_worker(settings: Settings, *, with_parent: bool) -> None:

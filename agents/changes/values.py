@@ -140,9 +140,14 @@ def _scalar(value: Any) -> str:
 
 
 def _sibling_line(pointer: str, values: Mapping[str, tuple[str | None, int | None]]) -> int | None:
-    parent = pointer.rpartition("/")[0]
-    lines = [line for other, (_, line) in values.items() if other.rpartition("/")[0] == parent and line]
-    return min(lines, default=None)
+    """The first line of what still stands around the place of a value that was removed."""
+    parent = pointer
+    while parent:
+        parent = parent.rpartition("/")[0]
+        lines = [line for other, (_, line) in values.items() if other.startswith(f"{parent}/") and line]
+        if lines:
+            return min(lines)
+    return None
 
 
 def blame_value(change: ValueChange, commits: Sequence[Commit]) -> Commit | None:

@@ -205,7 +205,7 @@ def _git(repository: Path, *argv: str, stdin: bytes = b"", extra: dict[str, str]
     except subprocess.TimeoutExpired as error:
         raise Transient(f"git {argv[0]} took more than {GIT_SECONDS} s") from error
     if done.returncode != 0:
-        raise Denied(f"git {argv[0]}: {done.stderr.decode('utf-8', 'replace').strip()[:300]}")
+        raise Denied(f"git {argv[0]}: {' '.join(done.stderr.decode('utf-8', 'replace').split())[:300]}")
     return done.stdout.decode("utf-8", "surrogateescape")
 
 

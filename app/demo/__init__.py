@@ -5,11 +5,13 @@ The core knows nothing of what is here: it sees the evidence, the repositories a
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,62 +20,76 @@ from app.clock import utc_now
 from app.demo import config, exception, objects
 from app.demo.objects import Stage
 from app.demo.screen import Screen
-from app.demo.service import Service, has_sandbox, started
+from app.demo.service import Service, seconds_between, started, why_no_sandbox
 from app.demo.staging import stage_scenario
 from app.demo.story import Scenario
 
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = {"exception": exception.scenario, "config": config.scenario}
 
 
+@dataclass(frozen=True)
+class Play:
+    """What came of one scenario."""
+
+    document: dict[str, Any]
+    """What `--json` prints (DESIGN section 8)."""
+    incident: dict[str, Any]
+    """The incident as the service shows it."""
+    stages: dict[str, float]
+    """Seconds spent in each state."""
+
+    @property
+    def healed(self) -> bool:
+        """Whether there is a pull request whose fix was red before and is green after."""
+        verification = self.document["verification"] or {}
+        red_to_green = (verification.get("before"), verification.get("after")) == ("failed", "passed")
+        return bool(self.document["pull_request"]) and red_to_green
+
+
 def run(names: tuple[str, ...], *, as_json: bool) -> int:
-    """Run scenarios by name (all without one); 0 if each ended in a pull request that was red and is green."""
+    """Run scenarios by name (all without one); 0 if each was healed."""
     for name in names:
         if name not in SCENARIOS:
             raise Invalid(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # and end the service on the way out
     workdir = Path(tempfile.mkdtemp(prefix="selfheal-demo-"))
-    documents = play(tuple(SCENARIOS[name]() for name in names or tuple(SCENARIOS)), workdir, as_json=as_json)
-    return 0 if all(_healed(document) for document in documents) else 1
+    plays = play(tuple(SCENARIOS[name]() for name in names or tuple(SCENARIOS)), workdir, as_json=as_json)
+    return 0 if all(one.healed for one in plays) else 1
 
 
-def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool) -> list[dict[str, Any]]:
-    """Stage the scenarios, start the service, and see each through; returns their documents."""
+def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool) -> list[Play]:
+    """Stage the scenarios, start the service, and see each through."""
     screen = Screen(to_stderr=as_json)
     began = time.monotonic()
-    screen.say(f"Everything happens in {workdir}")
-    if not has_sandbox():
-        screen.say("bubblewrap is not installed: the demo's own code is verified in a plain process, not isolated.")
+    screen.say(f"Everything happens in {workdir}, and stays there: repositories, evidence, service.log, pull requests.")
+    obstacle = why_no_sandbox()
+    if obstacle is not None:
+        screen.say(f"{obstacle}: the demo's own code, and nothing else, is verified in a plain process, not isolated.")
     stages = []
     for scenario in scenarios:
-        screen.say(f"Building and running {scenario.service} {scenario.images[0]} and {scenario.images[1]} ...")
+        screen.staging(scenario)
         stages.append(asyncio.run(stage_scenario(scenario, workdir, utc_now())))
-    documents = []
-    with started(workdir) as service:
+    screen.say("Starting the service ...")
+    plays = []
+    with started(workdir, boxed=obstacle is None) as service:
+        screen.say(f"Set up in {time.monotonic() - began:.1f} s. The service listens on {service.url}.")
         for stage in stages:
-            document = _heal(stage, service, screen)
-            documents.append(document)
+            plays.append(_heal(stage, service, screen))
             if as_json:
-                sys.stdout.write(json.dumps(document) + "\n")
-    screen.heading(
-        f"{len(documents)} scenario(s), {time.monotonic() - began:.1f} s in all; everything is kept in {workdir}"
-    )
-    return documents
+                sys.stdout.write(json.dumps(plays[-1].document) + "\n")
+                sys.stdout.flush()
+    screen.closing(sum(one.healed for one in plays), len(plays), time.monotonic() - began, workdir)
+    return plays
 
 
-def _heal(stage: Stage, service: Service, screen: Screen) -> dict[str, Any]:
-    scenario = stage.scenario
-    screen.heading(f"Scenario {scenario.name}: the canary {scenario.service} {scenario.images[1]} failed")
-    if stage.crashed:
-        screen.say("  it dies at start, again and again")
-    else:
-        screen.say(f"  {stage.canary.asked - stage.canary.succeeded} of {stage.canary.asked} requests answered 5xx")
-    screen.say(f"  Argo Rollouts notifies: {scenario.trigger}")
+def _heal(stage: Stage, service: Service, screen: Screen) -> Play:
+    screen.failing(stage)
     began = time.monotonic()
     incident = service.notify(objects.body(stage))
     found = service.follow(incident, screen.state)
-    document = _document(scenario, incident, found, time.monotonic() - began)
-    link = document["pull_request"]
-    screen.ending(document, found, link["url"] if link else None)
-    return document
+    seconds = time.monotonic() - began
+    screen.ending(found, seconds)
+    return Play(_document(stage.scenario, incident, found, seconds), found, _stages(found))
 
 
 def _document(scenario: Scenario, incident: str, found: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -92,21 +108,12 @@ def _document(scenario: Scenario, incident: str, found: dict[str, Any], seconds:
         else None,
         "pull_request": found["pull_request"],
         "seconds": round(seconds, 2),
-        "stages": _stages(found),
     }
 
 
 def _stages(found: dict[str, Any]) -> dict[str, float]:
-    """Seconds spent in each state, from the attempt's own timeline."""
-    steps = found["attempts"][-1]["timeline"]
-    moments = [datetime.fromisoformat(step["at"]) for step in steps]
     seconds: dict[str, float] = {}
-    for step, start, end in zip(steps, moments, moments[1:], strict=False):
-        seconds[step["state"]] = round(seconds.get(step["state"], 0.0) + (end - start).total_seconds(), 3)
+    for step, following in pairwise(found["attempts"][-1]["timeline"]):
+        spent = seconds.get(step["state"], 0.0) + seconds_between(step, following)
+        seconds[step["state"]] = round(spent, 3)
     return seconds
-
-
-def _healed(document: dict[str, Any]) -> bool:
-    verification = document["verification"] or {}
-    red_to_green = (verification.get("before"), verification.get("after")) == ("failed", "passed")
-    return bool(document["pull_request"]) and red_to_green

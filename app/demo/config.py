@@ -1,5 +1,7 @@
 """Scenario `config`: a ConfigMap key is renamed, the program that reads it dies at start; the fix is in GitOps."""
 
+from collections.abc import Mapping
+
 from app.demo.manifests import PLATFORM, config_map, deployment
 from app.demo.server_source import framework
 from app.demo.story import Change, History, Names, Scenario
@@ -82,8 +84,8 @@ def routes():
 def scenario(names: Names = NAMES) -> Scenario:
     """The scenario with the names that its code uses."""
     fill = names.fill
-    renamed = "_".join(reversed(names.key.split("_"))) if "_" in names.key else f"{names.key}_URL"
     config = {"PAGE_SIZE": "20", names.key: "https://feed.acme.example/v2", "GREETING": "welcome"}
+    renamed = _rename(names.key, config)
     after = {renamed if key == names.key else key: value for key, value in config.items()}
     changes = (
         Change(
@@ -119,3 +121,11 @@ def scenario(names: Names = NAMES) -> Scenario:
         trigger="on-canary-degraded",
         images=("5.0.1", "5.1.0"),
     )
+
+
+def _rename(key: str, config: Mapping[str, str]) -> str:
+    """Another name for a key, as somebody with a naming scheme would choose it; one that is free."""
+    for name in ("_".join(reversed(key.split("_"))), f"{key}_URL"):
+        if name not in config:
+            return name
+    return f"{key}_SETTING"

@@ -57,7 +57,7 @@ def routes():
 
 ORDERS = '''"""Orders that were placed."""
 
-ORDERS = {"7": {"basket": "1", "placed": "23.11.2026"}, "8": {"basket": "3", "placed": "24.11.2026"}}
+ORDERS = {"1041": {"basket": "1", "placed": "23.11.2026"}, "1042": {"basket": "3", "placed": "24.11.2026"}}
 
 
 def show(number):
@@ -145,7 +145,7 @@ def scenario(names: Names = NAMES) -> Scenario:
         package="shop",
         stable_config=config,
         canary_config=config,
-        paths=("/orders/7", *(f"{names.route}/{region}/{basket}" for region in regions for basket in "123")),
+        paths=("/orders/1041", *(f"{names.route}/{region}/{basket}" for region in regions for basket in "123")),
         trigger="on-rollout-aborted",
         images=("2.3.0", "2.4.0"),
     )

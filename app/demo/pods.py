@@ -75,6 +75,8 @@ async def _run_pod(
         process.terminate()
         process.wait(timeout=START_SECONDS)
         reader.join(timeout=START_SECONDS)
+        if process.stdout is not None:
+            process.stdout.close()
     return pod, good, len(wanted) if listens else 0
 
 

@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from agents.errors import Invalid
+from agents.errors import SelfhealError
 from app.demo.staging import CLUSTER
 
 READY_SECONDS = 30.0
@@ -44,31 +45,37 @@ class Service:
         answer.raise_for_status()
         incident: str | None = answer.json()["incident"]
         if incident is None:
-            raise Invalid(f"the service did not take the notification: {answer.text}")
+            raise SelfhealError(f"the service did not take the notification: {answer.text}")
         return incident
 
     def follow(self, incident: str, show: Callable[[str, float], None]) -> dict[str, Any]:
-        """Wait until the incident's attempt is done; `show` hears of each state and the seconds since the start."""
-        began = time.monotonic()
-        seen = ""
-        while time.monotonic() - began < LOOP_SECONDS:
+        """Wait until the incident's attempt is done; `show` hears of every state it went through, however short, and
+        of the seconds since the first one.
+        """
+        until = time.monotonic() + LOOP_SECONDS
+        seen: list[str] = []
+        while time.monotonic() < until:
             document = self.show(incident)
-            state = document["state"] if document else "received"
-            if state != seen:
-                show(state, time.monotonic() - began)
-                seen = state
-            if document is not None and state in DONE:
+            steps = document["attempts"][-1]["timeline"] if document else []
+            for step in steps[len(seen) :]:
+                seen.append(step["state"])
+                show(step["state"], seconds_between(steps[0], step))
+            if document is not None and document["state"] in DONE:
                 return document
             time.sleep(POLL_SECONDS)
-        raise Invalid(f"the loop took more than {LOOP_SECONDS:.0f} s; it stands at {seen}")
+        where = seen[-1] if seen else "nowhere"
+        raise SelfhealError(f"the loop took more than {LOOP_SECONDS:.0f} s; it stands at {where}")
 
     def show(self, incident: str) -> dict[str, Any] | None:
-        """The incident's document, None until it is admitted."""
-        answer = httpx.get(
-            f"{self.url}/api/v1/incidents/{incident}",
-            headers={"Authorization": f"Bearer {self.api_token}"},
-            timeout=10,
-        )
+        """The incident's document, None until it is admitted, or where the service is too busy to answer."""
+        try:
+            answer = httpx.get(
+                f"{self.url}/api/v1/incidents/{incident}",
+                headers={"Authorization": f"Bearer {self.api_token}"},
+                timeout=10,
+            )
+        except httpx.TransportError:
+            return None
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         answer.raise_for_status()
@@ -76,13 +83,26 @@ class Service:
         return document
 
 
-def has_sandbox() -> bool:
-    """Whether bubblewrap is there."""
-    return shutil.which("bwrap") is not None
+def seconds_between(earlier: dict[str, Any], later: dict[str, Any]) -> float:
+    """Between two steps of a timeline."""
+    return (datetime.fromisoformat(later["at"]) - datetime.fromisoformat(earlier["at"])).total_seconds()
+
+
+def why_no_sandbox() -> str | None:
+    """Why bubblewrap cannot be used here, None where it can."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return "bubblewrap is not installed"
+    probe = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "true"]
+    try:
+        done = subprocess.run(probe, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - argv of our own
+    except subprocess.TimeoutExpired:
+        return "bubblewrap does not answer"
+    return f"bubblewrap makes no sandbox here ({done.stderr.strip()[:150]})" if done.returncode else None
 
 
 @contextlib.contextmanager
-def started(workdir: Path) -> Iterator[Service]:
+def started(workdir: Path, *, boxed: bool) -> Iterator[Service]:
     """The service on the work folder's evidence and forge; its log goes to `service.log` there."""
     port = _free_port()
     service = Service(f"http://127.0.0.1:{port}", secrets.token_hex(16), secrets.token_hex(16))
@@ -98,7 +118,7 @@ def started(workdir: Path) -> Iterator[Service]:
         "SELFHEAL_BUNDLES": str(workdir / "bundles"),
         "SELFHEAL_FORGE_DIR": str(workdir / "forge"),
         "SELFHEAL_POLICY": str(policy),
-        "SELFHEAL_SANDBOX": "bubblewrap" if has_sandbox() else "process",
+        "SELFHEAL_SANDBOX": "bubblewrap" if boxed else "process",
     }
     log = workdir / "service.log"
     with log.open("wb") as output:
@@ -124,7 +144,7 @@ def _wait_until_ready(service: Service, process: "subprocess.Popen[bytes]", log:
             if httpx.get(f"{service.url}/readyz", timeout=2).status_code == httpx.codes.OK:
                 return
         time.sleep(0.1)
-    raise Invalid(f"the service did not start; its log is {log}")
+    raise SelfhealError(f"the service did not start; its log is {log}")
 
 
 def _root() -> Path:

@@ -239,3 +239,21 @@ async def test_a_folder_that_is_not_ours_is_not_used(real: RealSite, tmp_path: P
     real.root.write_text("a file")
     with pytest.raises(Denied, match="SELFHEAL_SANDBOX_DIR"):
         await real.workspace.lay_out(real.url, real.shas[0], {})
+
+
+async def test_a_sweep_takes_what_a_killed_process_left_and_nobody_elses(real: RealSite, tmp_path: Path) -> None:
+    mirrors = Mirrors(tmp_path / "mirrors", tmp_path / "forge")
+    mine, other = (Trees(mirrors, real.root, None, prefix=name) for name in ("mine", "other"))
+    await mine.lay_out(real.url, real.shas[0], {})
+    kept = await other.lay_out(real.url, real.shas[0], {})
+    await Trees(mirrors, real.root, None, prefix="mine").sweep()
+    assert real.trees() == [Path(kept).name]
+
+
+async def test_a_sweep_follows_no_link_and_needs_no_folder(real: RealSite, tmp_path: Path) -> None:
+    trees = Trees(Mirrors(tmp_path / "mirrors", tmp_path / "forge"), real.root, None)
+    await trees.sweep()
+    (tmp_path / "elsewhere" / "tree-1").mkdir(parents=True)
+    real.root.symlink_to(tmp_path / "elsewhere")
+    await trees.sweep()
+    assert (tmp_path / "elsewhere" / "tree-1").is_dir()

@@ -30,12 +30,22 @@ class _Entry(NamedTuple):
 
 
 class Trees:
-    """`agents.verification.Workspace`: private folders below `root`, owned by `uid` where that is given."""
+    """`agents.verification.Workspace`: private folders below `root`, owned by `uid` where that is given.
 
-    def __init__(self, mirrors: Mirrors, root: Path, uid: int | None) -> None:
+    Services may share `root`: the names of one's folders begin with its `prefix`.
+    """
+
+    def __init__(self, mirrors: Mirrors, root: Path, uid: int | None, prefix: str = "tree") -> None:
         self._mirrors = mirrors
         self._root = root
         self._uid = uid
+        self._prefix = prefix
+
+    async def sweep(self) -> None:
+        """Clear every tree of this prefix: what a process that was killed has left behind."""
+        if await asyncio.to_thread(self._is_ours):
+            for tree in self._root.glob(f"{self._prefix}-*"):
+                await self.clear(str(tree))
 
     async def lay_out(self, url: str, commit: str, files: Mapping[str, str | None]) -> str:
         mirror = await self._mirrors.fetch(url)
@@ -51,15 +61,19 @@ class Trees:
     async def clear(self, tree: str) -> None:
         await asyncio.to_thread(_remove, Path(tree))
 
+    def _is_ours(self) -> bool:
+        """Whether nobody else can put anything into the root, which may lie in a folder that all write to."""
+        return self._root.is_dir() and not self._root.is_symlink() and self._root.stat().st_uid == os.geteuid()
+
     def _make(self, entries: list[_Entry], blobs: bytes, files: Mapping[str, str | None]) -> str:
         try:
             self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
-            is_ours = not self._root.is_symlink() and self._root.stat().st_uid == os.geteuid()
+            is_ours = self._is_ours()
         except OSError as error:
             raise Denied(f"{self._root} cannot be used ({error.strerror}); set SELFHEAL_SANDBOX_DIR") from error
         if not is_ours:
             raise Denied(f"{self._root} belongs to somebody else; set SELFHEAL_SANDBOX_DIR to a folder of its own")
-        tree = Path(tempfile.mkdtemp(prefix="tree-", dir=self._root))
+        tree = Path(tempfile.mkdtemp(prefix=f"{self._prefix}-", dir=self._root))
         try:
             _write(tree, entries, blobs, files)
             if self._uid is not None:
