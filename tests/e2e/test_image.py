@@ -19,6 +19,7 @@ from tests.conftest import missing
 from tests.dockerfile import ROOT, stages
 
 PATIENCE_SECONDS = 30
+pytestmark = pytest.mark.xdist_group("image")  # what is installed is installed once
 
 
 def shell(step: str, folder: Path, path: str) -> None:
