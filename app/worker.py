@@ -64,8 +64,8 @@ class StoreJournal:
         log.info("outcome", attempt=attempt_id, state=state.value, detail=detail)
 
 
-async def build_ports(settings: Settings, db: Database) -> Ports:
-    """The adapters that the settings ask for; the caller is the only worker on the data folder."""
+async def build_ports(settings: Settings, db: Database, *, alone: bool = True) -> Ports:
+    """The adapters that the settings ask for. `alone`: the caller is the only worker on the data folder, and sweeps."""
     as_root = os.geteuid() == 0
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
@@ -73,7 +73,8 @@ async def build_ports(settings: Settings, db: Database) -> Ports:
     limits = Limits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     owner = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:12]
     trees = Trees(mirrors, settings.sandbox_dir, uid, prefix=f"tree-{owner}")
-    await trees.sweep()
+    if alone:
+        await trees.sweep()
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,

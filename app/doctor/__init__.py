@@ -63,7 +63,7 @@ async def examine(cluster: str | None, namespace: str | None, rollout: str | Non
 
 
 async def _with_ports(settings: Settings, db: Database, where: _Where) -> AsyncIterator[Finding]:
-    ports = build_ports(settings, db)
+    ports = await build_ports(settings, db, alone=False)
     yield await check_git()
     yield await check_sandbox(settings, ports)
     async for finding in check_repositories(ports.policy, ports):

@@ -19,7 +19,6 @@ from tests.conftest import missing
 from tests.dockerfile import ROOT, stages
 
 PATIENCE_SECONDS = 30
-pytestmark = pytest.mark.xdist_group("image")  # what is installed is installed once
 
 
 def shell(step: str, folder: Path, path: str) -> None:
@@ -36,10 +35,11 @@ def shell(step: str, folder: Path, path: str) -> None:
     assert done.returncode == 0, f"{step}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
     """The folder that the image has as /opt/selfheal."""
-    root = tmp_path_factory.mktemp("image")
+    root = tmp_path / "image"
+    root.mkdir()
     tools, source, target = root / "python", root / "src", root / "opt" / "selfheal"
     source.mkdir()
     uv = Path(sys.executable).parent / "uv"
@@ -99,7 +99,9 @@ def answer(url: str) -> int:
         return 0
 
 
-def test_what_the_steps_install_starts_and_is_ready_with_its_worker(served: tuple[str, Path]) -> None:
+def test_what_the_steps_install_is_ready_with_its_worker_and_holds_no_tools_of_development(
+    served: tuple[str, Path], installed: Path
+) -> None:
     address, log = served
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until and not (answer(f"{address}/readyz") == 200 and "worker ready" in log.read_text()):
@@ -107,9 +109,6 @@ def test_what_the_steps_install_starts_and_is_ready_with_its_worker(served: tupl
     assert answer(f"{address}/readyz") == 200, log.read_text()
     assert "worker ready" in log.read_text()
     assert answer(f"{address}/api/v1/incidents") == 401
-
-
-def test_the_image_holds_no_tools_of_development(installed: Path) -> None:
     (packages,) = installed.glob("lib/python*/site-packages")
     names = {path.name.partition("-")[0].lower() for path in packages.glob("*.dist-info")}
     assert {"fastapi", "langgraph", "self_healing_rollouts"} <= names

@@ -1,5 +1,6 @@
 """`selfheal doctor` without a cluster: every check that can fail is made to fail."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -16,7 +17,9 @@ from app.doctor import Finding, document, examine
 from app.doctor.cluster import read_notifications
 from app.doctor.machine import check_policy, check_tokens
 from app.doctor.rollout import check_subscription, check_window
-from app.settings import Settings
+from app.settings import Settings, read_settings
+from app.store.database import Database
+from app.worker import build_ports
 from tests.kustomization import K8S, load_all
 
 GOOD = "0123456789abcdef0123456789abcdef"
@@ -91,6 +94,17 @@ async def test_git_and_the_sandbox_are_really_started(here: Path) -> None:
     assert found["git"][0].text.startswith("git version")
     assert levels(found["sandbox"]) == ["warn"]
     assert "isolates nothing" in found["sandbox"][0].text
+
+
+async def test_what_a_service_beside_it_works_on_is_left_alone(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFHEAL_SANDBOX_DIR", str(here / "sandbox"))
+    owner = hashlib.sha256(str((here / "data").resolve()).encode()).hexdigest()[:12]
+    tree = here / "sandbox" / f"tree-{owner}-in-use"
+    tree.mkdir(parents=True)
+    await findings()
+    assert tree.is_dir()
+    await build_ports(read_settings(), Database(f"sqlite:///{here}/store.sqlite"))
+    assert not tree.exists(), "a service that starts does sweep it"
 
 
 @pytest.mark.usefixtures("needs_bubblewrap", "here")
