@@ -33,9 +33,14 @@ check: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
+# Three files of one resolution: everything, what the image holds, and what builds it.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --no-emit-find-links --no-header
+
 lock: $(READY)
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-header --all-extras --upgrade pyproject.toml -o requirements.lock
+	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock
+	@$(COMPILE) --constraints requirements.lock pyproject.toml -o requirements-image.lock
+	@printf 'hatchling\nuv\n' | $(COMPILE) --constraints requirements.lock - -o requirements-build.lock
 
 clean:
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache benchmarks/out

@@ -5,6 +5,7 @@ how the failure could be seen again. What could not be looked at becomes a note,
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -73,10 +74,15 @@ class Case(BaseModel):
     """What the rules say, where a model's diagnosis stands above."""
 
 
-async def survey(bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy) -> Survey:
-    """Open the repositories that the evidence names and the policy allows, and look at everything once."""
-    notes: list[str] = []
-    version, manifests = bundle.manifest.canary, manifest_source(bundle)
+async def survey(
+    bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy, before: Sequence[str] = ()
+) -> Survey:
+    """Open the repositories that the evidence names and the policy allows, and look at everything once.
+
+    `before` is what was noted before.
+    """
+    notes = list(before)
+    version, manifests = bundle.manifest.canary, _spelled_as_listed(manifest_source(bundle), policy)
     source = await _open(version.repo, "source", repositories, policy, notes)
     configuration = await _open(manifests.repo if manifests else None, "manifest", repositories, policy, notes)
     findings = await triage(bundle, source, configuration)
@@ -94,6 +100,12 @@ async def survey(bundle: Bundle, repositories: Repositories, forge: Forge, polic
     )
 
 
+def _spelled_as_listed(manifests: ManifestSource | None, policy: Policy) -> ManifestSource | None:
+    """Argo CD often knows the repository by its ssh address, the policy by its https one."""
+    url = policy.listed(manifests.repo) if manifests is not None else None
+    return manifests if manifests is None or url is None else manifests.model_copy(update={"repo": url})
+
+
 async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Case:
     """Gather what the later stages need. `rules` is the rules' diagnosis, and may be the same."""
     bundle, findings, settings = seen.bundle, seen.findings, seen.settings
@@ -101,7 +113,8 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     canary = await _resolve(seen.source, version.commit)
     program = None
     if version.repo and canary:
-        stable = await _resolve(seen.source, bundle.manifest.stable.commit)
+        good = bundle.manifest.stable
+        stable = await _resolve(seen.source, good.commit if good.repo == version.repo else None)
         program = Program(url=version.repo, commit=canary, stable=stable)
     return Case(
         diagnosis=diagnosis,
@@ -195,7 +208,8 @@ async def _resolve(repository: Repository | None, revision: str | None) -> str |
 async def _ground_of(diagnosis: Diagnosis, seen: Survey) -> Ground | None:
     version, stable, manifests = seen.bundle.manifest.canary, seen.bundle.manifest.stable, seen.manifests
     if diagnosis.repository == "source":
-        return await _ground(seen.source, version.repo, stable.commit, version.commit)
+        known_good = stable.commit if stable.repo == version.repo else None
+        return await _ground(seen.source, version.repo, known_good, version.commit)
     if diagnosis.repository == "manifests" and manifests is not None:
         return await _ground(seen.configuration, manifests.repo, manifests.stable, manifests.canary)
     return None

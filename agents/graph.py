@@ -21,12 +21,13 @@ from agents.changes import Repositories
 from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
 from agents.draft import MOST_DRAFTS, Draft, Guard
 from agents.errors import Denied
-from agents.evidence import Bundle
+from agents.evidence import Bundle, Registry
 from agents.fix import Ground, propose
 from agents.incident import State as Stage
 from agents.outcome import OUTCOME, Outcome, conclude
 from agents.patch import BY_MODEL, Patch
 from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
+from agents.provenance import identify
 from agents.pull_request import Forge
 from agents.verification import Sandbox, Verification, Workspace, verify
 
@@ -36,6 +37,10 @@ class Journal(Protocol):
 
     async def bundle(self, attempt_id: str) -> Bundle:
         """The attempt's sealed evidence."""
+        ...
+
+    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
+        """Keep what was found out about the bundle's versions, and the items that were added for it."""
         ...
 
     async def enter(self, attempt_id: str, stage: Stage) -> None:
@@ -63,6 +68,8 @@ class Ports:
     policy: Policy
     models: Models | None = None
     """Without a model, the rules diagnose and fix alone."""
+    registry: Registry | None = None
+    """None where no container registry may be asked."""
 
 
 class State(TypedDict, total=False):
@@ -83,8 +90,16 @@ class State(TypedDict, total=False):
 async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     ports = runtime.context
     await ports.journal.enter(state["attempt"], Stage.DIAGNOSING)
-    bundle = await ports.journal.bundle(state["attempt"])
-    seen = await survey(bundle, ports.repositories, ports.forge, ports.policy)
+    policy = ports.policy
+    known = await identify(
+        await ports.journal.bundle(state["attempt"]),
+        ports.repositories,
+        policy.listed,
+        registry=ports.registry,
+        images=policy.images,
+    )
+    await ports.journal.identified(state["attempt"], known.bundle)
+    seen = await survey(known.bundle, ports.repositories, ports.forge, policy, known.notes)
     rules = diagnosis = diagnose(seen.findings)
     cost, drafts = None, 0
     if ports.models is not None and seen.findings.circumstance == "failed":

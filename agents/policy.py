@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from agents.diagnosis import Confidence
 from agents.errors import Invalid
 from agents.patch import FileChange, Patch
+from agents.provenance import ImageRule, spellings
 from agents.verification import Commands, Verification
 
 Mode = Literal["observe", "propose", "ready"]
@@ -140,6 +141,9 @@ class Policy(BaseModel):
     repositories: tuple[RepositoryRule, ...] = Field(
         default=(), description="The repositories that may be read and changed; the first match counts."
     )
+    images: tuple[ImageRule, ...] = Field(
+        default=(), description="The source repositories of images that say nothing of it themselves."
+    )
 
     def rule(self, url: str) -> RepositoryRule | None:
         """The entry that speaks for a repository, None where it is not allowed."""
@@ -147,6 +151,10 @@ class Policy(BaseModel):
             if fnmatch.fnmatchcase(url, rule.match):
                 return rule
         return None
+
+    def listed(self, url: str) -> str | None:
+        """The spelling of a repository's URL that has an entry, None where none has."""
+        return next((spelling for spelling in spellings(url) if self.rule(spelling) is not None), None)
 
 
 class RepositoryFile(BaseModel):

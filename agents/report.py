@@ -9,7 +9,7 @@ import re
 from pydantic import BaseModel, ConfigDict
 
 from agents.diagnosis import Claim, Diagnosis
-from agents.evidence import Manifest
+from agents.evidence import Manifest, Version
 from agents.markdown import DIFF_LINES, code, fence, line, prose
 from agents.patch import Patch
 from agents.redaction import Redactor
@@ -133,8 +133,8 @@ def _what_failed(story: Story) -> list[str]:
     where = f"{code(bundle.rollout)} in {code(bundle.namespace)} on {code(bundle.cluster)}"
     rows = [
         f"- Rollout: {where}, revision {code(bundle.revision)}",
-        f"- Canary: {code(bundle.canary.hash)}{_commit(bundle.canary.commit)}",
-        f"- Stable: {code(bundle.stable.hash)}{_commit(bundle.stable.commit)}",
+        f"- Canary: {code(bundle.canary.hash)}{_commit(bundle.canary)}",
+        f"- Stable: {code(bundle.stable.hash)}{_commit(bundle.stable)}",
     ]
     return ["## What failed", "\n".join(rows)]
 
@@ -229,5 +229,8 @@ def _size(patch: Patch) -> str:
     return f"{lines} changed line{'s' if lines != 1 else ''} in {files}, made on {patch.commit}."
 
 
-def _commit(sha: str | None) -> str:
-    return f" at {sha}" if sha and re.fullmatch(r"[0-9a-f]{40}", sha) else ""
+def _commit(version: Version) -> str:
+    if version.commit is None or not re.fullmatch(r"[0-9a-f]{40}", version.commit):
+        return ", whose commit is not known"
+    how = f" (by {prose(version.found_by)}, confidence {version.confidence})" if version.found_by else ""
+    return f" at {version.commit}{how}"

@@ -194,6 +194,36 @@ def demo(
         raise typer.Exit(OUR_FAILURE) from error
 
 
+@main.command()
+def doctor(
+    namespace: Annotated[str | None, typer.Option(help="Only the rights in this namespace.")] = None,
+    rollout: Annotated[str | None, typer.Option(help="Look at this Rollout as if its canary had failed.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Only this cluster, by the name its token has.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Try what the service needs, and say what to do. Changes nothing; exit code 1 if something failed."""
+    from app.doctor import document, examine  # noqa: PLC0415 - see the module's docstring
+
+    if rollout is not None and namespace is None:
+        _refuse("with --rollout, name its --namespace")
+
+    async def run() -> bool:
+        findings = []
+        async for finding in examine(cluster, namespace, rollout):
+            findings.append(finding)
+            if not as_json:
+                typer.echo(f"{finding.level:<5} {finding.check}: {finding.text}")
+                if finding.todo is not None:
+                    typer.echo(f"      -> {finding.todo}")
+        told = document(findings)
+        if as_json:
+            typer.echo(json.dumps(told, indent=2))
+        return bool(told["healthy"])
+
+    if not asyncio.run(run()):
+        raise typer.Exit(OUR_FAILURE)
+
+
 def _call(ask: Callable[["Client"], dict[str, Any]], url: str, token: str) -> dict[str, Any]:
     from app.client import Client  # noqa: PLC0415 - see the module's docstring
 

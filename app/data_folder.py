@@ -14,7 +14,12 @@ POLL_SECONDS = 0.1
 
 def store_url(data_dir: Path) -> str:
     """The service's own tables."""
-    return _sqlite(data_dir / "selfheal.sqlite")
+    return _sqlite(store_file(data_dir))
+
+
+def store_file(data_dir: Path) -> Path:
+    """Where those tables lie."""
+    return data_dir / "selfheal.sqlite"
 
 
 def engine_url(data_dir: Path) -> str:

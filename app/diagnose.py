@@ -5,8 +5,9 @@ from pathlib import Path
 from agents.changes import Repository
 from agents.diagnosis import Diagnosis, diagnose
 from agents.errors import Denied, Invalid
-from agents.evidence import Answer, Bundle, Side, seal
+from agents.evidence import Answer, Bundle, Side, manifest_source, seal
 from agents.incident import Incident
+from agents.provenance import identify, spellings
 from agents.triage import triage
 from app.adapters.bundle_dir import read_bundle
 from app.adapters.checkout import GitRepository
@@ -22,10 +23,34 @@ async def diagnose_bundle(path: Path, repo: Path, manifests: Path | None) -> Ans
     """Diagnose a sealed bundle against a local repository; `manifests` is the GitOps repository, if at hand."""
     bundle = read_bundle(path)
     source = await GitRepository.at(repo)
-    for version in (bundle.manifest.stable, bundle.manifest.canary):
-        if version.commit is not None:
-            await _require(source, version.commit)
-    return await _diagnose(bundle, source, await GitRepository.at(manifests) if manifests else None)
+    gitops = await GitRepository.at(manifests) if manifests else None
+    located = manifest_source(bundle)
+    given = _Given(source, gitops, _canonical(located.repo) if located else None)
+    found = (await identify(bundle, given, _canonical, known=(str(repo),))).bundle
+    for claimed, version in (
+        (bundle.manifest.stable, found.manifest.stable),
+        (bundle.manifest.canary, found.manifest.canary),
+    ):
+        if claimed.commit is not None and version.commit is None:
+            raise Invalid(f"the revision {claimed.commit} is no commit or tag of the repository {repo}")
+    return await _diagnose(found, source, gitops)
+
+
+class _Given:
+    """`Repositories` of two folders that a person named: the manifests' by its URL, the source for every other."""
+
+    def __init__(self, source: Repository, manifests: Repository | None, manifests_url: str | None) -> None:
+        self._source = source
+        self._manifests = manifests
+        self._manifests_url = manifests_url
+
+    async def open(self, url: str) -> Repository:
+        return self._manifests if self._manifests is not None and url == self._manifests_url else self._source
+
+
+def _canonical(url: str) -> str:
+    """One spelling for each repository; whoever names the folder has allowed what it is called."""
+    return next(iter(spellings(url)), url)
 
 
 async def diagnose_logs(canary_log: Path, stable_log: Path | None, repo: Path, stable: str, canary: str) -> Answered:

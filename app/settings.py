@@ -17,6 +17,7 @@ from agents.errors import Invalid
 from agents.incident import NAME
 from agents.policy import Policy, parse_policy
 from app.github_account import PUBLIC_API, GitHubAccount
+from app.named_registries import NamedRegistry, parse_credentials, parse_registries
 
 PREFIX = "SELFHEAL_"
 SERVICE_LINK = re.compile(
@@ -141,6 +142,15 @@ class Settings(BaseSettings):
         description="Certificates to trust for GitHub instead of the public ones, in PEM form: "
         "for an Enterprise Server with a private certificate authority.",
     )
+    registries: str = Field(
+        default="",
+        description="Container registries that may be asked for an image's labels: `<host>[ realm=<host>]"
+        "[ network=<CIDR>][ http],...`. `realm` may hand out its tokens, `network` allows private addresses; e.g. "
+        "`ghcr.io,docker.io realm=auth.docker.io`.",
+    )
+    registry_auth_file: Path | None = Field(
+        default=None, description="Docker `config.json` with the passwords of those registries that need one."
+    )
     sandbox: Literal["bubblewrap", "process"] = Field(
         default="bubblewrap",
         description="How repository code is run. `process` isolates nothing: for code you trust only.",
@@ -249,6 +259,17 @@ class Settings(BaseSettings):
             _refuse_odd_url("SELFHEAL_MODEL_URL", self.model_url)
         return self
 
+    @field_validator("registries")
+    @classmethod
+    def _check_registries(cls, value: str) -> str:
+        parse_registries(value)
+        return value
+
+    @property
+    def named_registries(self) -> tuple[NamedRegistry, ...]:
+        """The registries that may be asked; none unless they are named."""
+        return parse_registries(self.registries)
+
     @property
     def webhook_callers(self) -> tuple[WebhookToken, ...]:
         callers = []
@@ -328,6 +349,16 @@ def read_policy(path: Path | None) -> Policy:
         raise Invalid(f"SELFHEAL_POLICY: {path} cannot be read: {error}") from error
     except Invalid as error:
         raise Invalid(f"SELFHEAL_POLICY: {path}: {error}") from error
+
+
+def read_registry_credentials(path: Path | None) -> Mapping[str, str]:
+    """The registries' passwords by host, none without a file. `Invalid` says what is wrong with the file."""
+    if path is None:
+        return {}
+    try:
+        return parse_credentials(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Invalid(f"SELFHEAL_REGISTRY_AUTH_FILE: {path}: {error}") from None
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from agents.budget import Limits, Models
-from agents.evidence import Bundle
+from agents.evidence import Bundle, Registry
 from agents.graph import Ports
 from agents.incident import IN_PROGRESS, State
 from agents.outcome import Outcome, final_state
@@ -23,11 +23,12 @@ from app.adapters.checkout import Mirrors, Trees
 from app.adapters.forge_github import Access, GitHubForge
 from app.adapters.forge_local import LocalForge
 from app.adapters.forges import Forges
+from app.adapters.registry import HttpRegistry
 from app.adapters.sandbox import Box
 from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
-from app.settings import Settings, read_policy
+from app.settings import Settings, read_policy, read_registry_credentials
 from app.store import bundles, incidents
 from app.store.database import Database, migrate
 
@@ -50,6 +51,9 @@ class StoreJournal:
             raise LookupError(f"attempt {attempt_id} has no sealed bundle")
         return found
 
+    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
+        await bundles.identified(self._db, attempt_id, bundle)
+
     async def enter(self, attempt_id: str, stage: State) -> None:
         log.info("stage", attempt=attempt_id, stage=stage.value)
         await incidents.advance(self._db, attempt_id, stage, utc_now())
@@ -64,8 +68,8 @@ class StoreJournal:
         log.info("outcome", attempt=attempt_id, state=state.value, detail=detail)
 
 
-async def build_ports(settings: Settings, db: Database, models: Models | None = None) -> Ports:
-    """The adapters that the settings ask for; the caller is the only worker on the data folder."""
+async def build_ports(settings: Settings, db: Database, models: Models | None = None, *, alone: bool = True) -> Ports:
+    """The adapters that the settings ask for. `alone`: the caller is the only worker on the data folder, and sweeps."""
     as_root = os.geteuid() == 0
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
@@ -74,7 +78,8 @@ async def build_ports(settings: Settings, db: Database, models: Models | None = 
     limits = BoxLimits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     owner = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:12]
     trees = Trees(mirrors, settings.sandbox_dir, uid, prefix=f"tree-{owner}")
-    await trees.sweep()
+    if alone:
+        await trees.sweep()
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,
@@ -83,6 +88,7 @@ async def build_ports(settings: Settings, db: Database, models: Models | None = 
         workspace=trees,
         policy=read_policy(settings.policy),
         models=models,
+        registry=build_registry(settings),
     )
 
 
@@ -96,6 +102,13 @@ def build_models(settings: Settings, closing: contextlib.AsyncExitStack) -> Mode
     models = ChatModels(settings.model, settings.model_url, settings.model_key, limits)
     closing.push_async_callback(models.close)
     return models
+
+
+def build_registry(settings: Settings) -> Registry | None:
+    """None where the settings name no registry, so that none is asked and no gap is noted."""
+    if not settings.named_registries:
+        return None
+    return HttpRegistry(settings.named_registries, read_registry_credentials(settings.registry_auth_file))
 
 
 async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports], Ports] = lambda ports: ports) -> None:

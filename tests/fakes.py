@@ -14,7 +14,18 @@ from typing import Any
 
 from agents.changes import MOST_MATCHES, Blamed, Commit, FileText, Match, Repositories, Repository
 from agents.errors import Denied
-from agents.evidence import Bundle, Cluster, Kind, LogSource, LogText, Objects, Target
+from agents.evidence import (
+    Bundle,
+    Cluster,
+    ImageLabels,
+    ImageReference,
+    Kind,
+    LogSource,
+    LogText,
+    Objects,
+    Registry,
+    Target,
+)
 from agents.graph import Journal
 from agents.incident import State
 from agents.outcome import Outcome, final_state
@@ -97,10 +108,11 @@ def _created(thing: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class FakeCommit:
-    """A commit to be: its subject and the whole tree after it."""
+    """A commit to be: its subject, the whole tree after it, and the rest of its message."""
 
     subject: str
     files: Files
+    body: str = ""
 
 
 class FakeRepository:
@@ -129,12 +141,17 @@ class FakeRepository:
     async def resolve(self, revision: str) -> str:
         self._allow("resolve")
         sha = self.branches.get(revision.removeprefix("refs/heads/"), revision)
-        if sha == "HEAD" and self.shas:
+        if revision == "HEAD" and self.shas:
             return self.shas[-1]
         found = [one for one in self.shas if one.startswith(sha)] if len(sha) >= 7 else []
         if len(found) != 1:
             raise Denied(f"the revision {revision} is not in the repository")
         return found[0]
+
+    async def message(self, commit: str) -> str:
+        self._tree(commit)
+        said = self.history[self.shas.index(commit)]
+        return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         self._allow("commits")
@@ -259,6 +276,24 @@ class FakeRepositories:
         return self._repositories[url]
 
 
+class FakeRegistry:
+    """`Registry` with the labels of each digest; only its own hosts are asked."""
+
+    def __init__(self, labels: Mapping[str, Mapping[str, str]], hosts: Sequence[str] = ("registry.example",)) -> None:
+        self._labels = dict(labels)
+        self._hosts = hosts
+        self.asked: list[str] = []
+
+    async def labels(self, image: ImageReference) -> ImageLabels:
+        if image.registry not in self._hosts:
+            return ImageLabels(status="denied", reason=f"{image.registry}: SELFHEAL_REGISTRIES does not name it")
+        self.asked.append(str(image))
+        found = self._labels.get(image.digest) if image.digest else None
+        if found is None:
+            return ImageLabels(status="gone", reason=f"{image.registry}: not there")
+        return ImageLabels(status="ok" if found else "empty", labels=found)
+
+
 class FakeWorkspace:
     """`Workspace` over fake repositories: a handle names a tree in memory."""
 
@@ -343,6 +378,9 @@ class FakeJournal:
             raise LookupError(f"attempt {attempt_id} has no sealed bundle")
         return self._bundles[attempt_id]
 
+    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
+        self._bundles[attempt_id] = bundle
+
     async def enter(self, attempt_id: str, stage: State) -> None:
         del attempt_id
         self.stages.append(stage)
@@ -378,3 +416,4 @@ _workspace: Workspace = FakeWorkspace({})
 _sandbox: Sandbox = FakeSandbox(FakeWorkspace({}), lambda *_: Served(status="ok"))
 _journal: Journal = FakeJournal({})
 _queue: Queue = FakeQueue()
+_registry: Registry = FakeRegistry({})

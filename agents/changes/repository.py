@@ -75,6 +75,10 @@ class Repository(Protocol):
         """The commit that a sha, branch or tag names; `Denied` if there is none."""
         ...
 
+    async def message(self, commit: str) -> str:
+        """The whole message of a commit, its trailers included."""
+        ...
+
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         """The newest `MOST_COMMITS` of `old..new`, newest first. Empty when `new` is reachable from `old`.
 

@@ -5,6 +5,7 @@ repository, so an incident can be exported, replayed and diagnosed offline by th
 (DESIGN section 7).
 """
 
+from agents.evidence.applications import ManifestSource, Unlocated, locate_manifests, manifest_source
 from agents.evidence.cluster import (
     FIRST,
     KINDS,
@@ -19,8 +20,9 @@ from agents.evidence.cluster import (
     Status,
     Target,
 )
-from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Version, cite_lines, holds
-from agents.evidence.origin import ManifestSource, manifest_source, version_of
+from agents.evidence.images import ImageLabels, ImageReference, Registry, running_images, with_labels
+from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Trust, Version, cite_lines, holds
+from agents.evidence.origin import SourceClaim, annotation_claims, version_of
 from agents.evidence.sealing import Answer, from_files, seal, to_files
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "Citation",
     "Cluster",
     "Cut",
+    "ImageLabels",
+    "ImageReference",
     "Item",
     "Kind",
     "LogSource",
@@ -39,16 +43,24 @@ __all__ = [
     "Manifest",
     "ManifestSource",
     "Objects",
+    "Registry",
     "Related",
     "Side",
+    "SourceClaim",
     "Status",
     "Target",
+    "Trust",
+    "Unlocated",
     "Version",
+    "annotation_claims",
     "cite_lines",
     "from_files",
     "holds",
+    "locate_manifests",
     "manifest_source",
+    "running_images",
     "seal",
     "to_files",
     "version_of",
+    "with_labels",
 ]

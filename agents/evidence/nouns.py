@@ -12,6 +12,8 @@ from agents.evidence.cluster import Kind, Side, Status, Target
 
 LINES = re.compile(r"L(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})")
 INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+Trust = Literal["high", "medium", "low"]
+"""How far an answer can be trusted."""
 SCHEMA: Literal["selfheal.bundle/v1"] = "selfheal.bundle/v1"
 
 
@@ -52,7 +54,7 @@ class Version(BaseModel):
     commit: str | None = None
     path: str | None = None
     found_by: str | None = None
-    confidence: Literal["high", "medium", "low"] | None = None
+    confidence: Trust | None = None
 
 
 class Manifest(BaseModel):

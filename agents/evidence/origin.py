@@ -1,138 +1,106 @@
-"""Which code and which manifests is that: read from the captured objects alone, with how it was found.
+"""Which code is that: read from the captured objects alone, with how it was found and how far that can be trusted.
 
-Annotations come first (each version's ReplicaSet keeps the ones of its time); the Argo CD Application names the
-GitOps repository and what was deployed when. Nothing here is verified against a repository yet.
+Each version's ReplicaSet keeps the annotations of its time, and those of its pod template; what the pod template says
+was written with the image, what the Rollout says is the newest version's. Nothing here is verified against a
+repository yet: `agents.provenance` does that.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.evidence.nouns import Bundle, Version
+from agents.evidence.nouns import Trust, Version
 
 HASH_LABEL = "rollouts-pod-template-hash"
-REPO, REVISION, PATH = "selfheal.io/source-repo", "selfheal.io/source-revision", "selfheal.io/source-path"
-TRACKING = "argocd.argoproj.io/tracking-id"
-SYNC_SLACK = timedelta(minutes=1)
-"""Argo CD notes `deployedAt` when the sync is over; the ReplicaSet can be a little older or younger."""
+OURS = ("selfheal.io/source-repo", "selfheal.io/source-revision")
+PATH = "selfheal.io/source-path"
+OCI = ("org.opencontainers.image.source", "org.opencontainers.image.revision")
+OPENSHIFT = ("app.openshift.io/vcs-uri", "app.openshift.io/vcs-ref")
+"""Beware: people also write the GitOps repository and a branch there, which is why it counts for less."""
 
 
-class ManifestSource(BaseModel):
-    """The GitOps repository, the folder in it, and the revisions that brought the two versions."""
+class SourceClaim(BaseModel):
+    """What something says about the code of a version. Either part may be missing, and either may be wrong."""
 
     model_config = ConfigDict(frozen=True)
 
-    repo: str
-    path: str
-    stable: str
-    canary: str
+    repo: str | None
+    revision: str | None
+    path: str | None = None
+    found_by: str
+    confidence: Trust
+    for_us: bool = False
+    """Written down for this service: then even a branch means something."""
+
+
+def annotation_claims(
+    pod_hash: str, replica_set: Mapping[str, Any] | None, rollout: Mapping[str, Any] | None
+) -> Iterator[SourceClaim]:
+    """What the annotations say, the most trusted first. `rollout` is read for the version that it describes now."""
+    if dig(rollout, "status").get("currentPodHash", pod_hash) != pod_hash:
+        rollout = None  # read again after a newer version came: its annotations are that one's
+    own, pods = (
+        dig(replica_set, "metadata", "annotations"),
+        dig(replica_set, "spec", "template", "metadata", "annotations"),
+    )
+    newest, template = (
+        dig(rollout, "metadata", "annotations"),
+        dig(rollout, "spec", "template", "metadata", "annotations"),
+    )
+    trusted: Trust = "high"
+    for annotations, found_by, (keys, confidence) in (
+        (own, "annotations of the ReplicaSet", (OURS, trusted)),
+        (newest, "annotations of the Rollout", (OURS, trusted)),
+        (pods, "annotations of the pod template", (OURS, trusted)),
+        (template, "annotations of the Rollout's pod template", (OURS, trusted)),
+        *(
+            (annotations, f"{names} annotations of the {place}", known)
+            for names, known in (("image", (OCI, "medium")), ("OpenShift", (OPENSHIFT, "low")))
+            for annotations, place in (
+                (pods, "pod template"),
+                (own, "ReplicaSet"),
+                (template, "Rollout's pod template"),
+            )
+        ),
+    ):
+        repo, revision = (str(annotations[key]) if annotations.get(key) else None for key in keys)
+        if repo is not None:
+            path = str(annotations[PATH]) if annotations.get(PATH) else None
+            yield SourceClaim(
+                repo=repo,
+                revision=revision,
+                path=path,
+                found_by=found_by,
+                confidence=confidence,
+                for_us=keys == OURS,
+            )
 
 
 def version_of(pod_hash: str, replica_sets: Iterable[Mapping[str, Any]], rollout: Mapping[str, Any] | None) -> Version:
     """One side, from its ReplicaSet's annotations; `rollout` (the canary side only) fills what that lacks."""
     replica_set = next((one for one in replica_sets if label(one) == pod_hash), None)
-    images: tuple[str, ...] = ()
-    if replica_set is not None:
-        containers = mappings(dig(replica_set, "spec", "template", "spec").get("containers"))
-        images = tuple(str(container.get("image")) for container in containers)
-    if dig(rollout, "status").get("currentPodHash", pod_hash) != pod_hash:
-        rollout = None  # read again after a newer version came: its annotations are that one's
-    for thing, found_by in (
-        (replica_set, "annotations of the ReplicaSet"),
-        (rollout, "annotations of the Rollout"),
-    ):
-        annotations = dig(thing, "metadata", "annotations")
-        if annotations.get(REPO):
-            return Version(
-                hash=pod_hash,
-                images=images,
-                repo=str(annotations[REPO]),
-                commit=str(annotations[REVISION]) if annotations.get(REVISION) else None,
-                path=str(annotations[PATH]) if annotations.get(PATH) else None,
-                found_by=found_by,
-                confidence="high",
-            )
-    return Version(hash=pod_hash, images=images)
-
-
-def manifest_source(bundle: Bundle) -> ManifestSource | None:
-    """What the Argo CD Application says; None unless it provably deploys this Rollout from one Git folder.
-
-    The canary came with the deployment next to its ReplicaSet's creation. The stable version's manifests are those of
-    the deployment before the first one that brought a version later than it: other canaries may have failed in between
-    (argo-contract 3.2, 3.3).
-    """
-    target = bundle.target
-    name = _application_name(bundle)
-    for application in bundle.objects("application"):
-        if name is None or dig(application, "metadata").get("name") != name:
-            continue
-        source = dig(application, "spec", "source")
-        if not source.get("repoURL") or source.get("chart"):
-            return None
-        history = sorted(
-            (entry for entry in mappings(dig(application, "status").get("history")) if entry.get("revision")),
-            key=lambda entry: str(entry.get("deployedAt")),
-        )
-        created = {
-            hash_: when for one in bundle.objects("replicaset") if (hash_ := label(one)) and (when := _created(one))
+    containers = mappings(dig(replica_set, "spec", "template", "spec").get("containers"))
+    version = Version(hash=pod_hash, images=tuple(str(container.get("image")) for container in containers))
+    claim = next(annotation_claims(pod_hash, replica_set, rollout), None)
+    if claim is None:
+        return version
+    return version.model_copy(
+        update={
+            "repo": claim.repo,
+            "commit": claim.revision,
+            "path": claim.path,
+            "found_by": claim.found_by,
+            "confidence": claim.confidence,
         }
-        canary, stable = _deployments(history, created, target.canary_hash, target.stable_hash)
-        if stable < 0:
-            return None
-        return ManifestSource(
-            repo=str(source["repoURL"]),
-            path=str(source.get("path") or ""),
-            stable=str(history[stable]["revision"]),
-            canary=str(history[canary]["revision"]),
-        )
-    return None
+    )
 
 
 def label(thing: Mapping[str, Any]) -> str | None:
     """The pod template hash that an object belongs to."""
     value = dig(thing, "metadata", "labels").get(HASH_LABEL)
     return str(value) if value is not None else None
-
-
-def _application_name(bundle: Bundle) -> str | None:
-    """From the tracking id, which must name this very Rollout: annotations get copied."""
-    target = bundle.target
-    for rollout in bundle.objects("rollout"):
-        tracking = str(dig(rollout, "metadata", "annotations").get(TRACKING) or "")
-        name, _, rest = tracking.partition(":")
-        if rest == f"argoproj.io/Rollout:{target.namespace}/{target.rollout}":
-            return name.rpartition("_")[2]
-    return None
-
-
-def _deployments(
-    history: Sequence[Mapping[str, Any]], created: Mapping[str, datetime], canary: str, stable: str
-) -> tuple[int, int]:
-    """Where in the history the two versions' manifests stand; the second is negative if that is not known."""
-    since = created.get(stable)
-    brought = created.get(canary)
-    if brought is not None and since is not None and brought < since:
-        brought = None  # an old version that was deployed again: its ReplicaSet is as old as it was
-    at = _deployment(history, brought) if brought is not None else len(history) - 1
-    later = [_deployment(history, when) for when in created.values() if since is not None and when > since]
-    return at, min([at, *later]) - 1
-
-
-def _deployment(history: Sequence[Mapping[str, Any]], created: datetime) -> int:
-    """The deployment that brought a ReplicaSet: the nearest in time, else the first one after it, else the last."""
-    moments = [parse_time(entry.get("deployedAt")) for entry in history]
-    known = [(at, moment) for at, moment in enumerate(moments) if moment is not None]
-    near = [(abs(moment - created), at) for at, moment in known if abs(moment - created) <= SYNC_SLACK]
-    if near:
-        return min(near)[1]
-    return next((at for at, moment in known if moment >= created), len(history) - 1)
-
-
-def _created(thing: Mapping[str, Any]) -> datetime | None:
-    return parse_time(dig(thing, "metadata").get("creationTimestamp"))
 
 
 def parse_time(value: Any) -> datetime | None:

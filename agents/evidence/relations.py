@@ -7,8 +7,9 @@ The sources are the ownership rules of Argo Rollouts: ReplicaSets are called `<r
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from agents.evidence.applications import INSTANCE, tracked_by
 from agents.evidence.cluster import Kind, Related, Side, Target
-from agents.evidence.origin import HASH_LABEL, TRACKING, dig, label, mappings
+from agents.evidence.origin import HASH_LABEL, dig, label, mappings
 
 REVISION_ANNOTATION = "rollout.argoproj.io/revision"
 ANALYSIS_UID = "analysisrun.argoproj.io/uid"
@@ -177,10 +178,9 @@ def _ingresses(rollout: Mapping[str, Any]) -> set[str]:
 
 
 def _applications(rollout: Mapping[str, Any], target: Target) -> set[str]:
-    """From the tracking id, which must name this very Rollout: annotations get copied."""
-    tracking = str(dig(rollout, "metadata", "annotations").get(TRACKING) or "")
-    name, _, rest = tracking.partition(":")
-    return {name} if name and rest == f"argoproj.io/Rollout:{target.namespace}/{target.rollout}" else set()
+    """From the tracking id, else from the instance label: that the Application lists the Rollout is checked later."""
+    name = tracked_by(rollout, target) or dig(rollout, "metadata", "labels").get(INSTANCE)
+    return {str(name)} if name else set()
 
 
 def _analysis_templates(rollout: Mapping[str, Any]) -> set[str]:

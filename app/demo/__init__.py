@@ -32,6 +32,10 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
 }
 
 
+MORE_THAN_PUBLIC = frozenset({"by", "notes"})
+"""What the API tells of a diagnosis beyond the document of DESIGN section 8."""
+
+
 @dataclass(frozen=True)
 class Play:
     """What came of one scenario."""
@@ -118,7 +122,9 @@ def _document(scenario: Scenario, incident: str, found: dict[str, Any], seconds:
     return {
         "scenario": scenario.name,
         "incident": incident,
-        "diagnosis": found["diagnosis"],
+        "diagnosis": {key: value for key, value in found["diagnosis"].items() if key not in MORE_THAN_PUBLIC}
+        if found["diagnosis"]
+        else None,
         "patch": {"files": [change["path"] for change in patch["changes"]]} if patch else None,
         "verification": {
             "kind": verification["kind"],

@@ -1,4 +1,4 @@
-"""Sealed bundles: one row a bundle, one compressed row an item. Written once, never changed."""
+"""Sealed bundles: one row a bundle, one compressed row an item. An item never changes once it is written."""
 
 import asyncio
 import zlib
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -23,10 +23,7 @@ async def save(db: Database, attempt: str, bundle: Bundle) -> None:
 
 
 def _compressed(attempt: str, bundle: Bundle) -> list[dict[str, Any]]:
-    return [
-        {"attempt": attempt, "item": item, "content": zlib.compress(text.encode("utf-8", "replace"))}
-        for item, text in bundle.contents.items()
-    ]
+    return [_row(attempt, item, text) for item, text in bundle.contents.items()]
 
 
 @writes
@@ -42,6 +39,21 @@ def _save(
     if items:
         connection.execute(insert(bundle_items), items)
     counters.add(connection, counters.CAPTURE_GAPS, gaps)
+
+
+@writes
+def identified(connection: Connection, attempt: str, bundle: Bundle) -> None:
+    """Keep which code the bundle's versions are, and the items that were added to find out. Again is fine."""
+    manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
+    connection.execute(update(bundles).where(bundles.c.attempt == attempt).values(manifest=manifest))
+    there = set(connection.execute(select(bundle_items.c.item).where(bundle_items.c.attempt == attempt)).scalars())
+    added = [_row(attempt, item, text) for item, text in bundle.contents.items() if item not in there]
+    if added:
+        connection.execute(insert(bundle_items), added)
+
+
+def _row(attempt: str, item: str, text: str) -> dict[str, Any]:
+    return {"attempt": attempt, "item": item, "content": zlib.compress(text.encode("utf-8", "replace"))}
 
 
 @reads

@@ -125,6 +125,14 @@ def dismiss(connection: Connection, row: str, disposition: Disposition, reason: 
     connection.execute(update(inbox).where(inbox.c.id == row).values(values))
 
 
+@reads
+def newest(connection: Connection, cluster: str) -> datetime | None:
+    """When the last notification of a cluster came; None if none is kept."""
+    query = select(inbox.c.received_at).where(inbox.c.cluster == cluster).order_by(inbox.c.received_at.desc()).limit(1)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
 @writes
 def prune(connection: Connection, now: datetime) -> None:
     """Let go the notifications of a month ago; one that still waits to be admitted stays."""

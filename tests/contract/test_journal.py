@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agents.evidence import Answer, Bundle, seal
+from agents.evidence import Answer, Bundle, Item, seal
 from agents.graph import Journal
 from agents.incident import Incident, State
 from agents.outcome import Outcome, Reported, final_state
@@ -68,6 +68,16 @@ async def test_the_bundle_is_there_as_it_was_sealed(site: Site) -> None:
     assert found == BUNDLE
     with pytest.raises(LookupError, match="nobody-1"):
         await site.journal.bundle("nobody-1")
+
+
+async def test_what_is_found_out_about_the_versions_is_kept_and_the_items_that_were_added(site: Site) -> None:
+    item = Item(id="objects/image/0", kind="object", side="none", path="objects/image/0.json", status="ok", bytes=2)
+    canary = BUNDLE.manifest.canary.model_copy(update={"commit": "f" * 40, "found_by": "labels", "confidence": "high"})
+    manifest = BUNDLE.manifest.model_copy(update={"canary": canary, "items": (*BUNDLE.manifest.items, item)})
+    known = Bundle(manifest=manifest, contents={**BUNDLE.contents, item.id: "{}"})
+    for _ in range(2):
+        await site.journal.identified(ATTEMPT, known)
+    assert await site.journal.bundle(ATTEMPT) == known
 
 
 async def test_a_stage_may_be_entered_again_and_what_it_found_replaced(site: Site) -> None:

@@ -94,7 +94,7 @@ class ReplayServer:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _status(401, "Unauthorized")
         if request.path.endswith("/selfsubjectaccessreviews"):
-            return web.json_response({"kind": "SelfSubjectAccessReview", "status": {"allowed": True}}, status=201)
+            return await self._review(request)
         place = _place(request.path)
         verb = "watch" if request.query.get("watch") else "get" if place.name else "list"
         self.requests.append(f"{verb} {place.resource}")
@@ -106,6 +106,15 @@ class ReplayServer:
         if verb == "watch":
             return await self._watch(request, place)
         return self._objects(request, place)
+
+    async def _review(self, request: web.Request) -> web.Response:
+        """What the account may do: read what is not denied. A review that names nothing is answered all the same."""
+        asked = (await request.json())["spec"]["resourceAttributes"]
+        sub = asked.get("subresource")
+        resource = f"{asked['resource']}/{sub}" if sub else asked["resource"]
+        may = asked["verb"] in {"get", "list", "watch"} and resource not in {"secrets", "pods/exec"}
+        allowed = may and (asked["verb"], resource) not in self.denied
+        return web.json_response({"kind": "SelfSubjectAccessReview", "status": {"allowed": allowed}}, status=201)
 
     async def _fault(self, request: web.Request, verb: str, place: Place) -> web.Response | None:
         for fault in self.faults:

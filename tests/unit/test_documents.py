@@ -48,6 +48,8 @@ def test_the_example_policy_means_what_its_comments_say() -> None:
     assert [rule.mode for rule in (narrow, deploy, wide)] == ["observe", "propose", "ready"]
     assert (deploy.base, deploy.max_files, deploy.max_lines) == ("main", 3, 60)
     assert policy.rule("https://github.com/other/checkout") is None
+    (image,) = policy.images
+    assert policy.listed(image.repo) == "https://github.com/acme/checkout"
 
 
 def test_the_example_of_a_repository_file_can_be_read_and_narrows() -> None:

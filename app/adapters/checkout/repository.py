@@ -12,6 +12,7 @@ from app.adapters.checkout.git import full_sha, run_git
 MOST_DIFF_BYTES = 16 * 1024 * 1024
 MOST_FILE_BYTES = 1024 * 1024
 MOST_FOUND_BYTES = 8 * 1024 * 1024
+MOST_MESSAGE_BYTES = 64 * 1024
 DIFF = (
     "--no-color",
     "--no-ext-diff",
@@ -61,6 +62,10 @@ class GitRepository:
         except Denied as error:
             raise Denied(f"the revision {revision} is not in the repository") from error
         return full_sha(out.decode().strip())
+
+    async def message(self, commit: str) -> str:
+        out = await self._git("log", "--no-walk", "--format=%B", "--end-of-options", full_sha(commit))
+        return out[:MOST_MESSAGE_BYTES].decode("utf-8", "replace")
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         mark = secrets.token_hex(16)  # nothing in a message or a diff can be taken for the start of a commit

@@ -82,15 +82,30 @@ class Connection:
 
     async def may_ask(self, seconds: float) -> bool:
         """Whether the server knows who we are: everybody who is may review their own access."""
-        spec = {"resourceAttributes": {"group": "argoproj.io", "resource": "rollouts", "verb": "list"}}
+        attributes = {"group": "argoproj.io", "resource": "rollouts", "verb": "list"}
+        return await self._review(attributes, seconds) is not None
+
+    async def allows(self, attributes: Mapping[str, str], seconds: float) -> bool | None:
+        """Whether we may do what the attributes of an access review name; None where the server did not say."""
+        answer = await self._review(attributes, seconds)
+        try:
+            document = json.loads(answer) if answer is not None else None
+        except ValueError:
+            return None
+        status = document.get("status") if isinstance(document, Mapping) else None
+        return status.get("allowed") is True if isinstance(status, Mapping) else None
+
+    async def _review(self, attributes: Mapping[str, str], seconds: float) -> bytes | None:
+        """The answer to a SelfSubjectAccessReview, None where there is none."""
+        spec = {"resourceAttributes": dict(attributes)}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
         try:
             async with asyncio.timeout(seconds):
                 response = await self._send(self._objects, "POST", ACCESS_REVIEW, (), seconds, body=body)
-                await response.read()
+                answer = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
-        return response.status in {HTTPStatus.OK, HTTPStatus.CREATED}
+            return None
+        return answer if response.status in {HTTPStatus.OK, HTTPStatus.CREATED} else None
 
     async def lines(self, path: str, params: Params, quiet_seconds: float | None) -> AsyncGenerator[bytes, None]:
         """The lines of a stream that stays open; it ends when the server ends it or is quiet for too long.

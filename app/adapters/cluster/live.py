@@ -56,6 +56,11 @@ class LiveCluster:
             self._answered.add(cluster)
         return cluster in self._answered
 
+    async def allows(self, cluster: str, attributes: Mapping[str, str]) -> bool | None:
+        """Whether our account may do what the attributes of an access review name; None where nobody says."""
+        connection = self._connect(cluster)
+        return None if connection is None else await connection.allows(attributes, CHECK_SECONDS)
+
     async def keep_fresh(self) -> None:
         """Renew what tokens need renewing, until cancelled."""
         await asyncio.gather(*(context.keep_fresh() for context in self._contexts.values()))

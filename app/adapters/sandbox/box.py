@@ -62,7 +62,7 @@ class Box:
             return Completed(status="timeout", reason=self._too_late(), output=output)
         own = (b"bwrap: ", 1) if self._boxed else (b"launch: ", FAILED)
         if done.exit_code == own[1] and done.output.startswith(own[0]):
-            return Completed(status="failed", reason=_first_line(done.output))
+            return Completed(status="failed", reason=_complaint(done.output))
         return Completed(status="ok", exit_code=done.exit_code, output=output)
 
     async def serve(
@@ -97,6 +97,8 @@ class Box:
             return Served(status="failed", reason=done.failed)
         if done.timed_out:
             return Served(status="timeout", reason=self._too_late())
+        if self._boxed and done.output.startswith(b"bwrap: "):
+            return Served(status="failed", reason=_complaint(done.output))
         return _read_report(done.output)
 
     def _refusal(self) -> str | None:
@@ -249,6 +251,12 @@ def _read_report(raw: bytes) -> Served:
     except (ValueError, KeyError, TypeError, RecursionError):
         last = _clean(raw).strip().rpartition("\n")[2][:200]
         return Served(status="failed", reason=f"the sandbox gave no report: {last or 'it printed nothing'}")
+
+
+def _complaint(raw: bytes) -> str:
+    """Bubblewrap's own words. A container's default profile, for one, does not let it make namespaces."""
+    said = _first_line(raw)
+    return f"no sandbox: {said}" if said.startswith("bwrap: ") and "execvp" not in said else said
 
 
 def _clean(raw: bytes) -> str:
