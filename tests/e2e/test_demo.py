@@ -180,7 +180,7 @@ def test_a_scenario_that_is_not_there_is_refused_by_name_before_anything_is_done
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "selfheal: there is no scenario 'nonesuch'; there are exception, config\n"
+    assert done.stderr == "selfheal: there is no scenario 'nonesuch'; there are exception, config, latency\n"
     assert list(tmp_path.iterdir()) == []
 
 
