@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.errors import Invalid
 from agents.incident import NAME
 from agents.policy import Policy, parse_policy
+from app import callers
+from app.callers import ApiToken, WebhookToken
 from app.github_account import PUBLIC_API, GitHubAccount
 from app.named_registries import NamedRegistry, parse_credentials, parse_registries
 
@@ -25,27 +27,6 @@ SERVICE_LINK = re.compile(
 )
 """What Kubernetes sets in every pod for a Service that is called `selfheal` or `selfheal-...`."""
 SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://")
-
-Scope = Literal["read", "trigger"]
-
-
-class WebhookToken(BaseModel):
-    """A webhook caller's token and the cluster it speaks for."""
-
-    model_config = ConfigDict(frozen=True)
-
-    cluster: str
-    token: SecretStr
-
-
-class ApiToken(BaseModel):
-    """A REST caller: the name is the recorded actor."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    scopes: frozenset[Scope]
-    token: SecretStr
 
 
 class Settings(BaseSettings):
@@ -272,39 +253,11 @@ class Settings(BaseSettings):
 
     @property
     def webhook_callers(self) -> tuple[WebhookToken, ...]:
-        callers = []
-        for entry in _entries(self.webhook_tokens):
-            cluster, colon, token = entry.partition(":")
-            if not (colon and cluster.strip() and token.strip()):
-                raise ValueError("SELFHEAL_WEBHOOK_TOKENS: each entry is <cluster>:<token>")
-            if not re.fullmatch(NAME, cluster.strip()):
-                raise ValueError(
-                    "SELFHEAL_WEBHOOK_TOKENS: a cluster's name has letters, digits, '.', '_' and '-', "
-                    "and begins and ends with a letter or digit"
-                )
-            callers.append(WebhookToken(cluster=cluster.strip(), token=SecretStr(token.strip())))
-        _refuse_shared("SELFHEAL_WEBHOOK_TOKENS", [(caller.token, caller.cluster) for caller in callers])
-        return tuple(callers)
+        return callers.webhook_callers(self.webhook_tokens)
 
     @property
     def api_callers(self) -> tuple[ApiToken, ...]:
-        callers = []
-        for entry in _entries(self.api_tokens):
-            parts = entry.split(":", 2)
-            if len(parts) != 3 or not all(part.strip() for part in parts):
-                raise ValueError("SELFHEAL_API_TOKENS: each entry is <name>:<scope>[+<scope>]:<token>")
-            scopes: set[Scope] = set()
-            for scope in parts[1].split("+"):
-                match scope.strip():
-                    case "read":
-                        scopes.add("read")
-                    case "trigger":
-                        scopes.add("trigger")
-                    case unknown:
-                        raise ValueError(f"SELFHEAL_API_TOKENS: {unknown!r} is not a scope; use read, trigger")
-            callers.append(ApiToken(name=parts[0].strip(), scopes=frozenset(scopes), token=SecretStr(parts[2].strip())))
-        _refuse_shared("SELFHEAL_API_TOKENS", [(caller.token, (caller.name, caller.scopes)) for caller in callers])
-        return tuple(callers)
+        return callers.api_callers(self.api_tokens)
 
     @property
     def cluster_contexts(self) -> dict[str, str | None]:
@@ -380,13 +333,6 @@ def _explain(message: str, location: tuple[int | str, ...]) -> str:
     return name + message.removeprefix("Value error, ")
 
 
-def _refuse_shared(variable: str, pairs: list[tuple[SecretStr, object]]) -> None:
-    seen: dict[str, object] = {}
-    for token, owner in pairs:
-        if seen.setdefault(token.get_secret_value(), owner) != owner:
-            raise ValueError(f"{variable}: two entries have the same token; who presents it could be either")
-
-
 def _refuse_odd_url(variable: str, url: str) -> None:
     try:
         parts = urlsplit(url)
@@ -397,10 +343,6 @@ def _refuse_odd_url(variable: str, url: str) -> None:
         raise ValueError(f"{variable} must be like https://host/v1, without a query")
     if parts.username is not None or parts.password is not None:
         raise ValueError(f"{variable} holds credentials; a key belongs in SELFHEAL_MODEL_KEY")
-
-
-def _entries(secret: SecretStr) -> list[str]:
-    return [entry for entry in secret.get_secret_value().split(",") if entry.strip()]
 
 
 def _is_loopback(host: str) -> bool:

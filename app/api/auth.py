@@ -12,7 +12,8 @@ from typing import TypeVar
 from fastapi import Request
 
 from app.api.problems import refuse
-from app.settings import ApiToken, Scope, Settings, WebhookToken
+from app.callers import ApiToken, Scope, WebhookToken
+from app.settings import Settings
 
 Token = TypeVar("Token", WebhookToken, ApiToken)
 DEV_CLUSTER = "dev"

@@ -30,10 +30,8 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "config": config.scenario,
     "latency": latency.scenario,
 }
-
-
-MORE_THAN_PUBLIC = frozenset({"by", "notes"})
-"""What the API tells of a diagnosis beyond the document of DESIGN section 8."""
+DIAGNOSIS = ("category", "summary", "confidence", "location", "culprit_commit", "suspects", "claims", "strategy")
+"""What a document says of a diagnosis (DESIGN section 8); the service's own interface says more."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,11 @@ def _heal(stage: Stage, service: Service, screen: Screen) -> Play:
 
 
 def _document(scenario: Scenario, incident: str, found: dict[str, Any], seconds: float) -> dict[str, Any]:
-    patch, verification = found["patch"], found["verification"]
+    diagnosis, patch, verification = found["diagnosis"], found["patch"], found["verification"]
     return {
         "scenario": scenario.name,
         "incident": incident,
-        "diagnosis": {key: value for key, value in found["diagnosis"].items() if key not in MORE_THAN_PUBLIC}
-        if found["diagnosis"]
-        else None,
+        "diagnosis": {key: diagnosis[key] for key in DIAGNOSIS} if diagnosis else None,
         "patch": {"files": [change["path"] for change in patch["changes"]]} if patch else None,
         "verification": {
             "kind": verification["kind"],

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.demo import SCENARIOS, Play, config, exception, play
+from app.demo import SCENARIOS, Play, config, exception, latency, play
 from app.demo.story import Names, Scenario
 from tests.scratch import WHO
 
@@ -180,7 +180,7 @@ def test_a_scenario_that_is_not_there_is_refused_by_name_before_anything_is_done
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "selfheal: there is no scenario 'nonesuch'; there are exception, config, latency\n"
+    assert done.stderr == f"selfheal: there is no scenario 'nonesuch'; there are {', '.join(SCENARIOS)}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -214,8 +214,8 @@ def test_the_core_knows_nothing_of_the_demo() -> None:
         told |= {change.subject for history in (scenario.source, scenario.deploy) for change in history.changes}
         told |= {change.author for history in (scenario.source, scenario.deploy) for change in history.changes}
         told |= scenario.canary_config.keys() ^ scenario.stable_config.keys()
-    for names in (exception.NAMES, config.NAMES):
-        told |= {names.route, names.key, names.exception, f"{names.module}.py"}
+    for names in (exception.NAMES, config.NAMES, latency.NAMES):
+        told |= {names.route, names.key, names.exception, f"{names.module}.py"} - {""}
     core = {
         path: path.read_text()
         for name in ("agents", "prompts")

@@ -42,7 +42,7 @@ async def test_it_is_ready_once_the_cluster_has_answered_an_authenticated_reques
                 return (await client.get("/readyz")).status_code == 200
 
             await until(is_ready)
-        assert "list rollouts" in server.requests
+        assert {"list rollouts", "list pods"} & set(server.requests)
 
 
 async def test_and_not_before(tmp_path: Path) -> None:
