@@ -118,9 +118,10 @@ def survive(house: House, doomed: Role, points: tuple[str, ...]) -> Aftermath:
         keeper.look_after()
         incident = incident or house.notify()
         found = house.ask(f"/{incident}") if incident else None
-        if found is None or found["state"] not in DONE or house.happened() < len(points):
+        if found is None or found["state"] not in DONE:
             return None
-        return found
+        is_lost = found["state"] != WHOLE_WAY[-1]
+        return found if is_lost or house.happened() == len(points) else None
 
     house.wait(finished, LOOP_SECONDS)
     seconds = time.monotonic() - began

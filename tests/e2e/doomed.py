@@ -20,7 +20,7 @@ import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from app.settings import Settings, read_settings
 
 TRANSIENT_TIMES = 2
 OTHER = "other.pid"
+PORTS = ("journal", "repositories", "forge", "sandbox", "workspace")
 
 
 class Doom:
@@ -98,8 +99,7 @@ class DoomedPort:
 
 def doom_ports(ports: Ports, doom: Doom) -> Ports:
     """The same ports, with the moments."""
-    names = [one.name for one in fields(ports) if one.name != "policy"]
-    doomed: dict[str, Any] = {name: DoomedPort(name, getattr(ports, name), doom) for name in names}
+    doomed: dict[str, Any] = {name: DoomedPort(name, getattr(ports, name), doom) for name in PORTS}
     return replace(ports, **doomed)
 
 
