@@ -27,7 +27,7 @@ from agents.evidence import Citation, holds
 from agents.frames import functions
 from agents.policy import is_inside
 from agents.tools import Place, Sources, open_place, reading_tools, sources_of, told
-from prompts import plain, render
+from prompts import Prompt, plain, render
 
 LOWER: dict[Confidence, Confidence] = {"high": "medium", "medium": "low", "low": "low"}
 FIXABLE = frozenset({"code", "config"})
@@ -76,11 +76,9 @@ class Investigation(BaseModel):
 async def investigate(seen: Survey, rules: Diagnosis, models: Models) -> Investigation:
     """Ask the model; never fails for its sake. Half of the budget is kept for the fix."""
     meter = Meter(models.limits.half(), Cost(model=models.name))
-    sources = await _sources(seen)
+    sources = await read_sources(seen)
     inspector = _Inspector(sources)
-    prompt = render(
-        "investigate", **findings_of(seen, rules, sources), calls=meter.limits.calls, answer=Conclusion.__name__
-    )
+    prompt = opening(seen, rules, sources, meter.limits.calls)
     middleware: list[AgentMiddleware[Any, Any, Any]] = [
         ModelCallLimitMiddleware(run_limit=max(1, meter.limits.calls - 1), exit_behavior="end"),
         ToolCallLimitMiddleware(run_limit=MOST_TOOL_CALLS),
@@ -104,7 +102,12 @@ async def investigate(seen: Survey, rules: Diagnosis, models: Models) -> Investi
     return Investigation(diagnosis=_judged(seen, rules, conclusion, inspector, models.name), cost=meter.cost)
 
 
-async def _sources(seen: Survey) -> Sources:
+def opening(seen: Survey, rules: Diagnosis, sources: Sources, calls: int) -> Prompt:
+    """What a model is told first: the findings, not the logs. `calls` is how often it may be asked."""
+    return render("investigate", **findings_of(seen, rules, sources), calls=calls, answer=Conclusion.__name__)
+
+
+async def read_sources(seen: Survey) -> Sources:
     version, stable, origin = seen.bundle.manifest.canary, seen.bundle.manifest.stable, seen.manifests
     source = await open_place(seen.source, stable.commit, version.commit)
     manifests = None

@@ -9,13 +9,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, crash, loop, start, storm
+from benchmarks import Result, ack, capture, crash, loop, start, storm, tokens
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
     "ack": ack.measure,
     "loop": loop.measure,
     "storm": storm.measure,
+    "tokens": tokens.measure,
+    "capture": capture.measure,
     "crash": crash.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
