@@ -161,8 +161,8 @@ def without_evidence(failure: Failure) -> None:
     [
         (without_repository, "the source repository cannot be read: there is no bare repository at "),
         (with_broken_repository, "the source repository cannot be read: git fetch: "),
-        (with_unknown_revisions, f"the canary's source revision {NOWHERE} is not in the repository"),
-        (with_a_revision_that_is_an_option, "the canary's source revision --output=/tmp/x is not in the repository"),
+        (with_unknown_revisions, f"annotations of the ReplicaSet: {NOWHERE} is no commit or tag of "),
+        (with_a_revision_that_is_an_option, "annotations of the ReplicaSet: --output=/tmp/x is no commit or tag of "),
         (without_logs, "there are no logs of the canary"),
         (with_empty_logs, "there are no logs of the canary"),
         (without_traces, "no pull request: the cause is not known"),
