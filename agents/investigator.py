@@ -24,8 +24,8 @@ from agents.conversation import MOST_TOOL_CALLS, converse
 from agents.diagnosis import Category, Claim, Confidence, Diagnosis, Location, RepositoryName
 from agents.errors import Denied, SelfhealError, Transient
 from agents.evidence import Citation, holds
-from agents.frames import functions
 from agents.policy import is_inside
+from agents.syntax import functions
 from agents.tools import Place, Sources, open_place, reading_tools, sources_of, told
 from prompts import Prompt, plain, render
 

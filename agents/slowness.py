@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agents.changes import Commit, Hunk, hunks_of
-from agents.frames import Function
 from agents.reach import Reached
 from agents.suspects import MOST_SUSPECTS, OUTER, TEST_PATH, Sources, Suspect, holds
+from agents.syntax import Function
 
 REACHED, COSTLY = 4.0, 1.75
 WORK = re.compile(

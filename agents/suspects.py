@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import Commit, Hunk, at_the_canary, essence
-from agents.frames import Frame, Function, Trace, functions
+from agents.frames import Frame, Trace
 from agents.logs import Template
+from agents.syntax import Function, functions
 
 Kind = Literal["line", "missing", "function", "used", "named", "mentioned", "file", "logged"]
 WEIGHTS: Mapping[Kind, float] = {

@@ -15,11 +15,12 @@ from agents.changes import MOST_COMMITS, Commit, Repository, ValueChange, at_the
 from agents.errors import Denied
 from agents.evidence import Bundle, ManifestSource, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
-from agents.frames import Signature, Trace, find_traces, function_at, mapped
+from agents.frames import Signature, Trace, find_traces, mapped
 from agents.logs import Template, only_in_canary
 from agents.reach import reached_by
 from agents.slowness import rank_slow
 from agents.suspects import Suspect, clues_of, rank
+from agents.syntax import function_at
 from agents.traffic import Answered, Slowdown, answers_in, slowdown
 
 Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]

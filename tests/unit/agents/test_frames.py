@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.frames import Frame, Trace, agrees, find_traces, function_at, functions, map_path, mapped
+from agents.frames import Frame, Trace, agrees, find_traces, map_path, mapped
+from agents.syntax import function_at, functions
 
 CHAINED = """\
 Traceback (most recent call last):

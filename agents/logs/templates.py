@@ -1,4 +1,4 @@
-"""Log lines: the kubelet's timestamp, the level, the message; and templates that only the canary's logs have.
+"""Templates of messages, and those that only the canary's logs have.
 
 A template is a message with its variable parts masked. Comparing templates, not lines, leaves the noise that
 both versions share unsaid.
@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-KUBELET_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ?")
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-LEVEL = re.compile(r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b|\"level\"\s*:\s*\"(\w+)\"", re.IGNORECASE)
+from agents.logs.lines import level_of, strip_prefix
+
 LONGEST = 2000
 """Characters of a line that take part in its template."""
 
@@ -39,22 +38,6 @@ class Template(BaseModel):
     line: int
     """Of the first one in its item, from 1."""
     level: str | None
-
-
-def strip_prefix(line: str) -> str:
-    """The line as the program wrote it: without the kubelet's timestamp, colours and line end."""
-    line = line.rstrip("\r\n")
-    line = KUBELET_TIME.sub("", line, count=1)
-    return ANSI.sub("", line) if "\x1b" in line else line
-
-
-def level_of(line: str) -> str | None:
-    """The level a line names, as `debug`, `info`, `warning`, `error` or `critical`."""
-    match = LEVEL.search(line[:200])
-    if match is None:
-        return None
-    word = (match.group(1) or match.group(2)).lower()
-    return {"warn": "warning", "fatal": "critical"}.get(word, word)
 
 
 def mask(message: str) -> str:

@@ -1,0 +1,27 @@
+"""The Diagnosis noun and the rules that make one."""
+
+from agents.diagnosis.nouns import (
+    BLAMED_IN_VAIN,
+    Category,
+    Claim,
+    Confidence,
+    Diagnosis,
+    Location,
+    RepositoryName,
+    public,
+    settle,
+)
+from agents.diagnosis.rules import diagnose
+
+__all__ = [
+    "BLAMED_IN_VAIN",
+    "Category",
+    "Claim",
+    "Confidence",
+    "Diagnosis",
+    "Location",
+    "RepositoryName",
+    "diagnose",
+    "public",
+    "settle",
+]
