@@ -7,7 +7,7 @@ model is imported where it is asked: LangChain takes two seconds, and not every 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -28,7 +28,7 @@ from agents.outcome import OUTCOME, Outcome, conclude
 from agents.patch import BY_MODEL, Patch
 from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
 from agents.provenance import identify
-from agents.pull_request import Forge
+from agents.pull_request import Forge, Turns
 from agents.verification import Sandbox, Verification, Workspace, verify
 
 
@@ -70,6 +70,7 @@ class Ports:
     """Without a model, the rules diagnose and fix alone."""
     registry: Registry | None = None
     """None where no container registry may be asked."""
+    turns: Turns = field(default_factory=Turns)
 
 
 class State(TypedDict, total=False):
@@ -153,15 +154,17 @@ async def publishing(state: State, runtime: Runtime[Ports]) -> State:
     await ports.journal.enter(state["attempt"], Stage.PUBLISHING)
     bundle = await ports.journal.bundle(state["attempt"])
     patch, verification = state["patch"], state["verification"]
-    outcome = await conclude(
-        bundle.manifest,
-        Case.model_validate(state["case"]),
-        Patch.model_validate(patch) if patch else None,
-        Verification.model_validate(verification) if verification else None,
-        repositories=ports.repositories,
-        forge=ports.forge,
-        policy=ports.policy,
-    )
+    case = Case.model_validate(state["case"])
+    async with ports.turns.at(case.ground.url if case.ground else ""):
+        outcome = await conclude(
+            bundle.manifest,
+            case,
+            Patch.model_validate(patch) if patch else None,
+            Verification.model_validate(verification) if verification else None,
+            repositories=ports.repositories,
+            forge=ports.forge,
+            policy=ports.policy,
+        )
     await ports.journal.finish(state["attempt"], outcome)
     return {"outcome": OUTCOME.dump_python(outcome, mode="json")}
 

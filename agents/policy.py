@@ -131,6 +131,12 @@ class RepositoryRule(BaseModel):
     )
     max_files: int = Field(default=10, ge=1, description="Most files of one pull request.")
     max_lines: int = Field(default=400, ge=1, description="Most added plus removed lines.")
+    max_open: int = Field(default=3, ge=1, description="Most pull requests of this service that are open at once.")
+    max_attempts: int = Field(
+        default=2,
+        ge=1,
+        description="Merged fixes that may fail in canaries, one after the other, before a person is asked.",
+    )
 
 
 class Policy(BaseModel):
