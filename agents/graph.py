@@ -15,6 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agents.audit import Act, AuditedForge, Trail
 from agents.budget import Cost, Models
 from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
@@ -32,8 +33,8 @@ from agents.pull_request import Forge, Turns
 from agents.verification import Sandbox, Verification, Workspace, verify
 
 
-class Journal(Protocol):
-    """Where an attempt's evidence lies and its progress is kept for people to see."""
+class Journal(Trail, Protocol):
+    """Where an attempt's evidence lies, and its progress and side effects are kept for people to see."""
 
     async def bundle(self, attempt_id: str) -> Bundle:
         """The attempt's sealed evidence."""
@@ -106,6 +107,8 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     if ports.models is not None and seen.findings.circumstance == "failed":
         from agents.investigator import investigate  # noqa: PLC0415 - see the module's docstring
 
+        asked = Act(action="ask-model", target=ports.models.name, phase="begun", result="for a diagnosis")
+        await ports.journal.note(state["attempt"], asked)
         found = await investigate(seen, rules, ports.models)
         diagnosis, cost = found.diagnosis, found.cost.model_dump(mode="json")
         drafts = 0 if found.is_usable else MOST_DRAFTS
@@ -162,7 +165,7 @@ async def publishing(state: State, runtime: Runtime[Ports]) -> State:
             Patch.model_validate(patch) if patch else None,
             Verification.model_validate(verification) if verification else None,
             repositories=ports.repositories,
-            forge=ports.forge,
+            forge=AuditedForge(ports.forge, ports.journal, state["attempt"], _cited(case)),
             policy=ports.policy,
         )
     await ports.journal.finish(state["attempt"], outcome)
@@ -185,6 +188,8 @@ async def _draft(state: State, case: Case, ports: Ports) -> Draft | None:
     refuted = None
     if patch and verification:
         refuted = (Patch.model_validate(patch), Verification.model_validate(verification))
+    asked = Act(action="ask-model", target=ports.models.name, phase="begun", result="for a fix", evidence=_cited(case))
+    await ports.journal.note(state["attempt"], asked)
     return await write_fix(
         case,
         bundle,
@@ -237,6 +242,11 @@ async def _verify(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Ver
         sandbox=ports.sandbox,
         workspace=ports.workspace,
     )
+
+
+def _cited(case: Case) -> tuple[str, ...]:
+    """What the diagnosis rests on, for the audit trail."""
+    return tuple(citation.ref for claim in case.diagnosis.claims for citation in claim.evidence)
 
 
 def _shown(case: Case) -> dict[str, Any]:
