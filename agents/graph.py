@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 
 from agents.audit import Act, AuditedForge, Trail
 from agents.budget import Cost, Models
+from agents.carrying import try_on_base
 from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
 from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
@@ -30,7 +31,7 @@ from agents.patch import BY_MODEL, Patch
 from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
 from agents.provenance import identify
 from agents.pull_request import Forge, Turns
-from agents.verification import Sandbox, Verification, Workspace, verify
+from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
 
 
 class Journal(Trail, Protocol):
@@ -146,6 +147,9 @@ async def verifying(state: State, runtime: Runtime[Ports]) -> State:
     case, patch = Case.model_validate(state["case"]), Patch.model_validate(state["patch"])
     bundle = await ports.journal.bundle(state["attempt"])
     verification = await _verify(patch, case, bundle, ports)
+    if verification.verdict == "verified":
+        on_base = await _try_on_base(patch, case, bundle, ports)
+        verification = verification.model_copy(update={"base": on_base})
     case = settled(case, patch, verification)
     document = verification.model_dump(mode="json")
     await ports.journal.record(state["attempt"], {"verification": document, "diagnosis": _shown(case)})
@@ -239,6 +243,23 @@ async def _verify(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Ver
         case.program,
         await patched_environment(patch, case, bundle, ports.repositories),
         case.commands,
+        sandbox=ports.sandbox,
+        workspace=ports.workspace,
+    )
+
+
+async def _try_on_base(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> OnBase | None:
+    rule = ports.policy.rule(patch.repository)
+    try:
+        base = (rule.base if rule else None) or await ports.forge.default_branch(patch.repository)
+    except Denied:
+        return None  # who publishes will be told the same, and says so
+    return await try_on_base(
+        patch,
+        case,
+        bundle,
+        base,
+        repositories=ports.repositories,
         sandbox=ports.sandbox,
         workspace=ports.workspace,
     )

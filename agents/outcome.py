@@ -4,13 +4,14 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from agents.carrying import carry
 from agents.case import Case, model_terms
 from agents.changes import Repositories, Repository
 from agents.errors import Conflict, Denied, SelfhealError
 from agents.evidence import Manifest
 from agents.fix import Ground
 from agents.incident import State, branch_name
-from agents.patch import EditRejected, Patch, apply_edits
+from agents.patch import EditRejected, Patch
 from agents.policy import STRICTEST, Decision, Policy, RepositoryRule, decide, effective_mode
 from agents.pull_request import (
     INCIDENT_TRAILER,
@@ -119,31 +120,21 @@ async def _decide(
         final = await carry(patch, tip, repository)
     except (EditRejected, Denied) as error:
         raise _Withheld(f"the change cannot be made on the present code: {error}") from error
-    if not final.changes:
-        raise _Withheld(f"{base} does not have this fault any more")
+    on_base = verification.base
+    if not final.changes or (on_base is not None and on_base.commit == tip and on_base.verdict == "healthy"):
+        raise _Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
+    verification = verification.overall
     terms = await model_terms(repository, tip) if final.by_model else STRICTEST
     mode = effective_mode(rule, *case.modes)
     decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms)
     if decision.action == "report":
         raise _Withheld(*decision.reasons)
-    if tip != patch.commit:
-        note = f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit"
-        story = story.model_copy(update={"notes": (note, *story.notes)})
+    notes = story.notes
+    if tip not in {patch.commit, on_base.commit if on_base else tip} or (on_base is None and tip != patch.commit):
+        notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
+    story = story.model_copy(update={"notes": notes, "verification": verification})
     change = patch.undoes or await repository.patch_id(final.diff)
     return _wanted(story, final, decision, base, fix_key(base, change)), story
-
-
-async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
-    """The same edits on another commit; no changes left where they are there already."""
-    files: dict[str, str | None] = {}
-    for change in patch.changes:
-        found = await repository.read(tip, change.path)
-        if found.status == "denied":
-            raise Denied(found.reason or f"{change.path} cannot be read")
-        files[change.path] = found.text if found.status == "ok" else None
-    if all(files[change.path] == change.after for change in patch.changes):
-        return patch.model_copy(update={"commit": tip, "changes": ()})
-    return patch.model_copy(update={"commit": tip, "changes": apply_edits(files, patch.edits)})
 
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:

@@ -189,6 +189,10 @@ def _proof(story: Story) -> list[str]:
         f"| the failure ({verification.kind}) | {_result(verification.before)} | {_result(verification.after)} |",
         f"| the repository's own tests | {_result(verification.tests_before)} | {_result(verification.tests_after)} |",
     ]
+    if verification.base is not None:
+        tip = f"{prose(verification.base.branch)} at {verification.base.commit[:12]}"
+        before, after = (_result(side) for side in (verification.base.before, verification.base.after))
+        rows.append(f"| the failure on {tip} | {before} | {after} |")
     parts = ["## Proof", "\n".join(rows)]
     sides = (("before", verification.before), ("after", verification.after))
     commands = {name: check.command for name, check in sides if check.command}

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from agents.carrying import carry
 from agents.errors import Denied
 from agents.fix import Ground, propose
 from agents.incident import State
-from agents.outcome import Outcome, Reported, carry, conclude, final_state
+from agents.outcome import Outcome, Reported, conclude, final_state
 from agents.patch import EditRejected
 from agents.policy import RepositoryRule
 from agents.pull_request import LeftAlone, Proposed, PullRequestLink
