@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agents.audit import Act
 from agents.changes import MOST_MATCHES, Blamed, Commit, FileText, Match, Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import (
@@ -152,6 +153,16 @@ class FakeRepository:
         self._tree(commit)
         said = self.history[self.shas.index(commit)]
         return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
+
+    async def mentions(self, old: str, new: str, text: str) -> tuple[str, ...]:
+        if not text or "\n" in text:
+            raise Denied("what is searched for must be one line, or a part of one")
+        messages = [await self.message(commit.sha) for commit in await self.commits(old, new)]
+        return tuple(message.strip("\n") for message in messages if text in message)
+
+    async def patch_id(self, diff: str) -> str:
+        changed = ["".join(line.split()) for line in diff.splitlines() if line[:1] in {"+", "-"}]
+        return hashlib.sha1("\n".join(changed).encode(), usedforsecurity=False).hexdigest() if changed else ""
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         self._allow("commits")
@@ -372,6 +383,7 @@ class FakeJournal:
         self.stages: list[State] = []
         self.documents: dict[str, Any] = {}
         self.outcome: Outcome | None = None
+        self.acts: list[Act] = []
 
     async def bundle(self, attempt_id: str) -> Bundle:
         if attempt_id not in self._bundles:
@@ -388,6 +400,10 @@ class FakeJournal:
     async def record(self, attempt_id: str, documents: Mapping[str, dict[str, Any]]) -> None:
         del attempt_id
         self.documents.update(documents)
+
+    async def note(self, attempt_id: str, act: Act) -> None:
+        self._bundles[attempt_id]
+        self.acts.append(act)
 
     async def finish(self, attempt_id: str, outcome: Outcome) -> None:
         del attempt_id

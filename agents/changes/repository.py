@@ -109,6 +109,14 @@ class Repository(Protocol):
         """
         ...
 
+    async def mentions(self, old: str, new: str, text: str) -> tuple[str, ...]:
+        """The messages in `old..new` that hold `text`, newest first, at most `MOST_COMMITS`. Taken literally."""
+        ...
+
+    async def patch_id(self, diff: str) -> str:
+        """What names a diff wherever its lines stand (`git patch-id --stable`); empty for one that changes nothing."""
+        ...
+
 
 class Repositories(Protocol):
     """Opens repositories by URL."""

@@ -147,6 +147,21 @@ timeline = Table(
     Index(None, "attempt", "id"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("attempt", ForeignKey("attempts.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("target", Words, nullable=False),
+    Column("phase", Words, nullable=False),
+    Column("result", Words),
+    Column("evidence", JSON, nullable=False),
+    Index(None, "attempt", "id"),
+)
+
 bundles = Table(
     "bundles",
     metadata,
