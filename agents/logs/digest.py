@@ -184,14 +184,14 @@ class Digest:
         text = unwrap(lines[at]).text
         if not text.strip():
             return self.blank
-        if is_row(text):
+        if is_row(text, unwrap(lines[at + 1]).text if at + 1 < len(lines) else ""):
             said = _said_below(item, lines, at)
             if said is None:
                 return self.rows
             level, message, last = said.level, f"{said.headline}: {text.strip()}", seen + at + 1
         else:
             event = event_at(item, lines, at, seen + at + 1, rows=FOLLOWING)
-            if not event.is_told:
+            if not event_at(item, lines, at, seen + at + 1, rows=0).is_told:
                 return self.rows
             level, message, last = event.level, event.headline, event.last_line
         return self._named(level, mask(message), item, lines, at, (seen, last))

@@ -6,13 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.logs.levels import Level
+from agents.logs.levels import RANK, Level
 from agents.logs.lines import unwrap
-from agents.logs.plain import is_row, read_plain
-from agents.logs.structured import Named, read_json, read_logfmt
+from agents.logs.plain import FAILURE, is_row, read_plain
+from agents.logs.structured import Named, read_json, read_logfmt, read_tail
 
 ENDING = re.compile(r"[A-Za-z_][\w.]*(?:: |:?$)")
 OPENING = ("Traceback (most recent call last):", "  | Traceback", "    | Traceback", "  + Exception Group")
+FRAME = re.compile(r"[ \t]+(?:at \S|File \"|from \S+:\d+:in |/\S+\.go:\d)|goroutine \d+ \[")
+"""A row that makes a message without a level an error."""
 LONGEST_TEXT = 16_000
 """Characters of a line of plain text that are read."""
 MOST_ROWS = 200
@@ -67,24 +69,39 @@ def event_at(item: str, lines: Sequence[str], at: int, number: int, rows: int = 
     """The event that begins at `lines[at]`, which is line `number` of the item, with at most so many rows."""
     line = unwrap(lines[at])
     event = _read(item, line.text, number, line.time)
+    is_serious = RANK[event.level] >= RANK["warning"]
     below: list[str] = []
-    for raw in lines[at + 1 : at + 1 + rows]:
-        row = unwrap(raw)
-        if row.stream != line.stream or not _continues(row.text, below, line.text):
+    after = [unwrap(lines[at + 1])] if rows and at + 1 < len(lines) else []
+    while after and len(below) < rows:
+        row, following = after.pop(), at + len(below) + 2
+        after = [unwrap(lines[following])] if following < len(lines) else []
+        next_text = after[0].text if after else ""
+        if row.stream != line.stream or not _continues(row.text, below, line.text, next_text, is_serious=is_serious):
             break
         below.append(row.text)
     while below and not below[-1].strip():
         below.pop()
     if not below:
         return event
-    return event.model_copy(update={"last_line": number + len(below), "trace": (*event.trace, *below)})
+    level = event.level or ("error" if any(FRAME.match(row) for row in below) else None)
+    trace = (*event.trace, *(below if event.is_told else below[1:]))
+    return event.model_copy(
+        update={
+            "last_line": number + len(below),
+            "level": level,
+            "message": event.message if event.is_told else below[0].strip(),
+            "trace": trace,
+        }
+    )
 
 
-def _continues(text: str, rows: Sequence[str], first: str) -> bool:
+def _continues(text: str, rows: Sequence[str], first: str, below: str, *, is_serious: bool) -> bool:
     """Whether a line belongs to the event before it: rows, blank lines between them, and how Python ends a trace."""
-    if is_row(text) or not text.strip():
+    if is_row(text, below) or not text.strip():
         return True
-    before = rows[-1] if rows else first
+    if FAILURE.match(text) and FRAME.match(below) and not rows and is_serious:
+        return True
+    before = next((row for row in reversed(rows) if row.strip()), first)
     return (
         before[:1].isspace()
         and ENDING.match(text) is not None
@@ -98,6 +115,7 @@ def _read(item: str, text: str, number: int, time: str | None) -> Event:
     if named is not None:
         return _structured(item, text, number, named, time)
     head = read_plain(text[:LONGEST_TEXT])
+    message, tail = read_tail(head.message.rstrip())
     return Event(
         item=item,
         first_line=number,
@@ -105,7 +123,10 @@ def _read(item: str, text: str, number: int, time: str | None) -> Event:
         time=head.time or time,
         level=head.level,
         logger=head.logger,
-        message=head.message.rstrip(),
+        message=message,
+        error=tail.error if tail else None,
+        trace=tail.trace if tail else (),
+        fields=tail.fields if tail else {},
     )
 
 

@@ -21,7 +21,14 @@ NAMED = (
     "|ALERT|EMERG(?:ENCY)?|TRC|DBG|VRB|INF|WRN|ERR|FTL|EROR|ERRO|FATA|DEBU|DPANIC"
 )
 """The level words that stand for themselves in a line of text, to be matched in capitals or where their place tells."""
-ANYWHERE = re.compile(r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b|\"level\"\s*:\s*\"(\w+)\"", re.IGNORECASE)
+ANYWHERE = re.compile(
+    r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b|(?i:\"level\"\s{0,4}:\s{0,4}\"(\w{1,20})\"|\[(\w{4,8})\])"
+)
+FAILED = re.compile(
+    r"(?i)(?<!no )(?<!0 )(?<!without )\b(?:errors?|fail(?:ed|ure)|exception|fatal|cannot|can't|could not|unable to|refused"
+    r"|denied|panic(?:ked)?|aborted|crash(?:ed)?)\b(?! ?[=:]? ?(?:0|none|null|false)\b)"
+)
+"""Words that make an error of a line that names no level."""
 _TENS: tuple[Level, ...] = ("debug", "debug", "info", "warning", "error", "critical")
 """pino and bunyan: 10 trace, 20 debug, 30 info, 40 warning, 50 error, 60 fatal."""
 _SYSLOG: tuple[Level, ...] = ("critical", "critical", "critical", "error", "warning", "info", "info", "debug")
@@ -45,5 +52,7 @@ def level_numbered(number: int) -> Level | None:
 
 def level_of(line: str) -> Level | None:
     """The level that a line of unknown form names near its start."""
-    match = ANYWHERE.search(line[:200])
-    return WORDS.get((match[1] or match[2]).lower()) if match else None
+    for match in ANYWHERE.finditer(line[:200]):
+        if level := WORDS.get((match[1] or match[2] or match[3]).lower()):
+            return level
+    return "error" if FAILED.search(line[:200]) else None

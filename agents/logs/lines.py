@@ -5,6 +5,8 @@ import re
 from typing import NamedTuple
 
 KUBELET_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)(?: |$)")
+PADDED = re.compile(r" {1,3}(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b")
+"""A level after a time that is the program's own: no indented line of a trace."""
 CRI = re.compile(r"(?P<channel>stdout|stderr) (?P<tag>[FP])(?::\w+)*(?: |$)")
 """After the time, in the files of the container runtime: `F` ends a line, `P` is a part of one that was too long."""
 ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-B])")
@@ -49,6 +51,8 @@ def unwrap(line: str) -> Line:
             if time is not None:
                 break  # the program's own
             time, text = match.group().rstrip(), text[match.end() :]
+            if PADDED.match(text):
+                text = text.lstrip(" ")
             if tag := CRI.match(text):
                 channel, is_partial, text = tag["channel"], tag["tag"] == "P", text[tag.end() :]
         elif text.startswith(DOCKER) and (docker := _docker(text)) is not None:

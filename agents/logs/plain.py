@@ -20,13 +20,13 @@ DATE_TIME = (
 TIME = re.compile(rf"\[?(?P<time>{DATE_TIME})(?P<close>\])?[ \t]*(?:[|-][ \t]+)?")
 GROUP = r"\[[^\]\[]{0,120}\]|\([^)(]{0,120}\)"
 AFTER_TIME = re.compile(
-    rf"(?P<before>(?:(?:{GROUP}|\d{{1,10}}|[|-])[ \t]*+){{0,5}}+(?:[A-Za-z_][\w.$/-]{{0,100}}[ \t]+(?:[-|][ \t]+)?)?)"
-    rf"(?:(?P<bare>{NAMED})\b|\[(?:[\w-]+:)?(?P<group>[A-Za-z]{{3,13}})\]|(?P<dotted>[a-z]+\.)(?P<channel>{NAMED})\b"
+    rf"(?P<before>(?:(?:{GROUP}|\d{{1,10}}|[|-])[ \t]*+){{0,5}}?(?:[A-Za-z_][\w.$/-]{{0,100}}[ \t]+(?:[-|][ \t]+)?)?)"
+    rf"(?:(?P<bare>{NAMED})\b|\[(?:[\w-]+:)?(?P<group>(?i:{NAMED})) *\]|(?P<dotted>[a-z]+\.)(?P<channel>{NAMED})\b"
     rf"|(?P<low>(?:debug|info|warn|warning|error|fatal|critical)\b)(?=[:\t]| *\|))\]?:?[ \t]*"
 )
 """From after the time to after the level. At most one bare word stands between: a host, a logger, a database."""
 LEVEL_FIRST = re.compile(
-    rf"(?:\[(?P<box>[A-Za-z]{{3,13}})\]|(?P<bare>{NAMED})(?=[ \t:\[|]|$)(?:\[\d{{1,10}}\])?"
+    rf"(?:\[(?P<box>(?i:{NAMED})) *\]|(?P<bare>{NAMED})(?=[ \t:\[|]|$)(?:\[\d{{1,10}}\])?"
     r"|(?P<low>debug|info|warn|warning|error|fatal|critical|fail|crit|dbug|trce)(?=:))(?P<colon>:)?[ \t]*"
 )
 KLOG = re.compile(
@@ -36,13 +36,16 @@ RUBY = re.compile(
     r"[DIWEFAU], \[(?P<time>[^\]#]{1,40}?) ?#\d{1,10}\][ \t]+(?P<level>[A-Z]{3,7}) -- (?P<logger>[^:\n]{0,80}): ?"
 )
 AFTER_LEVEL = re.compile(
-    rf"(?:(?:{GROUP}|\d{{1,10}}(?=[ \t:#])(?:#\d+)?|---|[|:-](?=[ \t]))[ \t]*+){{0,5}}+:?[ \t]*(?:\*\d+ )?"
+    rf"(?:(?!\[\d{{4}}[-/])(?:{GROUP}|\d{{1,10}}(?=[ \t#])(?:#\d+)?|---|[|:-](?=[ \t]))[ \t]*+){{0,5}}+"
+    r":?[ \t]*(?:\*\d+ )?"
 )
 LOGGER = re.compile(
-    r"(?P<logger>[A-Za-z_][\w.$@/<>-]{0,120}(?:::\w+)*(?:\[\d+\]|:\w+){0,2})"
-    r"(?:[ \t]*(?: [:-] | \| |: {2,})|(?P<close>: ?|\t|\] ?))"
+    r"(?P<logger>[A-Za-z_][\w.$@/<>-]{0,120}(?:::\w+)*(?:\[\d+\]|:[\w<>]+){0,2})"
+    r"(?:[ \t]*(?: (?::|--?) | \| |: {2,}| \[[\w.$-]{1,80}:\d{1,6}\] )|(?P<close>: ?|\t|\] ?))"
 )
 IN_MODULE = re.compile(r"in (?P<logger>\w{1,80}): ")
+CATEGORY = re.compile(r"[A-Za-z_][\w.]{0,200}\[\d{1,10}\]")
+"""What .NET's console writes in the line before the message."""
 PHP = re.compile(r"PHP (?P<word>Fatal error|Parse error|Warning|Notice|Deprecated|Recoverable fatal error): {1,2}")
 FAILURE = re.compile(
     r"\s*(?:panic: |fatal error: |Unhandled|Uncaught |Segmentation fault|thread '[^'\n]{0,100}'(?: \(\d+\))? panicked"
@@ -53,12 +56,13 @@ FAILURE = re.compile(
 """How a line begins that tells of a failure without naming a level."""
 ROW = re.compile(
     r"(?:[ \t]+\S|Traceback \(most recent call last\):|Caused by: |Suppressed: |\.\.\. \d+ |goroutine \d+ \["
-    r"|created by |#\d+ |-{3,} End of |--->|[|+] |stack backtrace:"
+    r"|created by |#\d+ |> File |-{3,} End of |--->|[|+] |stack backtrace:"
     r"|The above exception was |During handling of the above|[}\])]+[,;]?$|exit status \d+$|\[signal SIG"
     r"|Stack trace:$|\[stacktrace\])"
 )
 """A line that continues what the lines before it began: a row of a trace, an indented line, the end of a structure."""
 
+GO_NAME = re.compile(r"[\w.*/()\[\]@-]+\.[\w.*()\[\]-]+")
 GO_CALL = re.compile(r"[\w/*@-]+\.[\w./()*@\[\]-]*\(.{0,200}\)$")
 
 
@@ -92,8 +96,10 @@ def read_plain(text: str) -> Head:
     return Head(told["time"] if told else None, level, logger, message)
 
 
-def is_row(text: str) -> bool:
-    """Whether a line continues the message or trace before it."""
+def is_row(text: str, below: str = "") -> bool:
+    """Whether a line continues the message or trace before it; a call in a Go trace is known by the line below."""
+    if below.startswith("\t/") and GO_NAME.fullmatch(text):
+        return True
     return ROW.match(text) is not None or (text.endswith(")") and GO_CALL.match(text) is not None)
 
 
@@ -111,6 +117,8 @@ def _before(head: re.Match[str]) -> str | None:
 def _logger(text: str, before: str | None, *, is_spring: bool) -> tuple[str | None, str]:
     if before is not None:
         return before, text.removeprefix("- ").lstrip()
+    if CATEGORY.fullmatch(text):
+        return text, ""
     match = IN_MODULE.match(text) or LOGGER.match(text)
     if match is None:
         return None, text

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agents.logs.lines import unwrap
-from agents.logs.plain import TIME
+from agents.logs.plain import TIME, is_row
 from agents.logs.structured import QUOTED, folded, unescaped
 
 LONGEST_JOINED = 1_000_000
@@ -19,7 +19,9 @@ TRACE_ROW = re.compile(
     r"|Caused by: |goroutine \d+ \[|\.\.\. \d+ (?:more|common)|from \S{1,300}:\d+:in |#\d+ \S{1,300}[(:]"
     r"|/\S{1,300}\.\w{1,5}:\d+|panic: )"
 )
-ESCAPED = re.compile(r"\\r?\\n(?=(?:\\t| )*(?:at |File |goroutine |Caused by: |#\d|/|from ))|\\n(?=\\t)")
+ESCAPED_END = re.compile(r"(?:\\r)?\\n")
+ESCAPED = re.compile(r"\\n(?:\\t|(?:\\t| ){0,8}(?:at |File |goroutine |Caused by: |#\d|/|from ))")
+"""The end of a line inside a string that was not unescaped, with a row of a trace after it."""
 HEAD_END = re.compile(r"\] ?|: |- |\| ?|\) |\t| {2,}")
 MOST_ENDS = 12
 """Places at the start of a line where a head may end."""
@@ -79,7 +81,7 @@ def _unfolded(line: str) -> tuple[str, ...]:
             inside = unescaped(quoted[1]).split("\n")
             return (line[: quoted.start()].rstrip(" ={"), *inside) if quoted.start() else tuple(inside)
     if ESCAPED.search(line):
-        return tuple(part.replace("\\t", "\t") for part in re.split(r"\\r?\\n", line))
+        return tuple(part.replace("\\t", "\t") for part in ESCAPED_END.split(line))
     return ()
 
 
@@ -100,7 +102,7 @@ def _without_heads(rows: Sequence[Row]) -> Iterator[Row]:
             yield held
             held = None
         rest = _same_head(row.text, run) if run is not None else None
-        if rest is not None and ENDING.match(rest):
+        if rest is not None and (ENDING.match(rest) or is_row(rest)):
             yield Row(row.line, rest)
         else:
             run, held = None, row

@@ -16,8 +16,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 TIME = _names("time timestamp @timestamp ts @t asctime datetime eventtime date t")
-LEVEL = _names("level severity levelname log.level @l lvl loglevel log_level level_name severity_text severitytext s")
-MESSAGE = _names("message msg @mt @m event short_message messagetemplate renderedmessage fields.message body text log")
+LEVEL = _names(
+    "level record.level severity levelname log.level @l lvl loglevel log_level level_name severity_text severitytext s"
+)
+MESSAGE = _names(
+    "record.message message msg @mt @m event short_message messagetemplate renderedmessage fields.message body text log"
+)
 LOGGER = _names("logger logger_name loggername log.logger sourcecontext category target channel")
 ERROR = _names(
     "error err error.message err.message exception.message exception exc cause reason @x exc_info error.type"
@@ -40,10 +44,12 @@ STATUS = _names(
     " httprequest.status response_code http_status"
 )
 """The names, in lower case, in the order in which they are asked for."""
-NESTED = frozenset(_names("log error err exception fields http req res request response thrown httprequest url"))
+NESTED = frozenset(_names("record log error err exception fields http req res request response thrown httprequest url"))
 """Objects whose fields count as the line's own."""
 PAIR = re.compile(r"([\w.@/-]{1,100})=")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"')
+TAIL = re.compile(r"\s(?:\{(?=\")|(?=[\w.-]{1,100}=[^\s=]))")
+"""Where fields may begin after a message."""
 LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity|msg|message|ts|time|err|error)=")
 FRAME = ("filename", "lineno", "name")
 """Keys of a frame as structlog's dictionaries of tracebacks have them."""
@@ -78,16 +84,40 @@ def read_json(text: str) -> Named | None:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return _named(_flat(document)) if isinstance(document, dict) and document else None
+    return _named(_flat(document), _trace_rows(document)) if isinstance(document, dict) and document else None
 
 
 def read_logfmt(text: str) -> Named | None:
     """The line as `key=value key="value"`; None where it does not begin so or says neither level nor message."""
     if PAIR.match(text) is None or LOGFMT.search(text[:2000]) is None:
         return None
+    fields, _ = _pairs(text, 0)
+    return _named(fields, [row for value in fields.values() for row in _several(value)])
+
+
+def read_tail(message: str) -> tuple[str, Named | None]:
+    """A message and the fields that a console format writes after it, as pairs or as JSON, if it does."""
+    message = message.removesuffix(" []")
+    said = QUOTED.match(message)
+    start = TAIL.search(message, said.end() if said else 0)
+    if start is None:
+        return message, None
+    if message.endswith("}") and start.group().endswith("{"):
+        named = read_json(message[start.end() - 1 :])
+    else:
+        fields, end = _pairs(message, start.start() + 1)
+        named = _named(fields, [row for value in fields.values() for row in _several(value)])
+        named = named if end >= len(message) else None
+    if named is None:
+        return message, None
+    return unescaped(said[1]) if said else message[: start.start()].rstrip(), named
+
+
+def _pairs(text: str, at: int) -> tuple[dict[str, Any], int]:
+    """The pairs from `at` on, and where they end."""
     fields: dict[str, Any] = {}
-    at, quotes_close = 0, True
-    while match := PAIR.search(text, at):
+    quotes_close = True
+    while match := PAIR.match(text, at):
         at = match.end()
         quoted = QUOTED.match(text, at) if quotes_close else None
         if quoted is not None:
@@ -97,7 +127,9 @@ def read_logfmt(text: str) -> Named | None:
             end = text.find(" ", at)
             value, at = text[at : end if end >= 0 else len(text)], end if end >= 0 else len(text)
         fields.setdefault(match[1].lower(), value)
-    return _named(fields)
+        while text.startswith(" ", at):
+            at += 1
+    return fields, at
 
 
 def unescaped(text: str) -> str:
@@ -123,32 +155,39 @@ def folded(text: str) -> tuple[str, ...]:
     rows = _trace_rows(document)
     if not rows:
         return ()
-    named = _named(_flat(document))
+    named = _named(_flat(document), rows)
     said = [part for part in (named.message, named.error or "") if part and "\n" not in part]
     known = "\n".join(rows)
     return (*(part for part in dict.fromkeys(said) if part not in known), *rows)
 
 
-def _named(fields: Mapping[str, Any]) -> Named:
+def _named(fields: Mapping[str, Any], trace: Sequence[str]) -> Named:
     lower = {key.lower(): value for key, value in fields.items()}
-    message = _text(lower, MESSAGE) or ""
-    error = _text(lower, ERROR)
-    trace = tuple(
-        row for key in (*TRACE, *ERROR, *MESSAGE) if isinstance(lower.get(key), str) for row in _several(lower[key])
-    )
-    level = next((level for key in LEVEL if (level := level_named(lower.get(key))) is not None), None)
     status = _text(lower, STATUS)
     request = [part for part in (_text(lower, METHOD), _text(lower, PATH)) if part]
     return Named(
         time=_text(lower, TIME),
-        level=level,
+        level=next((level for key in LEVEL if (level := level_named(lower.get(key))) is not None), None),
         logger=_text(lower, LOGGER),
-        message=message.partition("\n")[0],
-        error=error.partition("\n")[0] if error else None,
-        trace=trace[:MOST_ROWS],
+        message=(_text(lower, MESSAGE) or "").partition("\n")[0],
+        error=_error(lower),
+        trace=tuple(trace),
         request=" ".join([*request, f"status={status}"]) if status else None,
         fields=fields,
     )
+
+
+def _error(fields: Mapping[str, Any]) -> str | None:
+    """What went wrong, in one row: of a trace the row that names the exception, which Python has at its end."""
+    told = _text(fields, ERROR) or _text(fields, TRACE)
+    if told is None:
+        chains = [value for key in ERROR if isinstance(value := fields.get(key), list)]
+        rows = [row for chain in chains for row in _trace_rows({"": chain})]
+    else:
+        rows = told.split("\n")
+    if not rows:
+        return None
+    return rows[-1] if rows[0].startswith(("Traceback ", "  + Exception Group")) else rows[0]
 
 
 def _text(fields: Mapping[str, Any], names: Sequence[str]) -> str | None:
@@ -168,6 +207,8 @@ def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in document.items():
         if isinstance(value, dict) and key.lower() in NESTED:
             fields.update({f"{key}.{inner}": here for inner, here in value.items()})
+            if isinstance(value.get("level"), dict):
+                fields[f"{key}.level"] = value["level"].get("name")
         else:
             fields[key] = value
     return fields
