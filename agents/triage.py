@@ -1,6 +1,6 @@
 """Triage: everything about a failed canary that needs no judgement, computed from bundle and repositories.
 
-Traces mapped to files, messages only the canary logs, changed manifest values, commits between the versions and
+Traces mapped to files, messages the canary logs otherwise, changed manifest values, commits between the versions and
 ranked suspects. What could not be looked at is a note.
 """
 
@@ -16,7 +16,7 @@ from agents.errors import Denied
 from agents.evidence import Bundle, ManifestSource, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
 from agents.frames import Signature, Trace, find_traces, mapped
-from agents.logs import Template, only_in_canary
+from agents.logs import Difference, Template, compare, digest
 from agents.reach import reached_by
 from agents.slowness import rank_slow
 from agents.suspects import Suspect, clues_of, rank
@@ -40,6 +40,9 @@ class Triage(BaseModel):
     trace: Trace | None
     signature: Signature | None
     templates: tuple[Template, ...]
+    """What only the canary logs, or logs at another level."""
+    differences: tuple[Difference, ...]
+    """Those, and what it logs more or less often, or not at all."""
     slowdown: Slowdown | None
     """What the canary answers more slowly."""
     values: tuple[ValueChange, ...]
@@ -55,7 +58,8 @@ class Triage(BaseModel):
 async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
     """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
     notes: list[str] = []
-    traces, templates, old = await asyncio.to_thread(_read_logs, bundle)
+    traces, differences, old = await asyncio.to_thread(_read_logs, bundle)
+    templates = tuple(one.template for one in differences if one.how in {"new", "level"})
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
     notes += [
@@ -81,6 +85,7 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         trace=trace,
         signature=_signature(trace, files),
         templates=templates[:MOST_TEMPLATES],
+        differences=differences[:MOST_TEMPLATES],
         slowdown=slower,
         values=values,
         suspects=suspects,
@@ -95,17 +100,17 @@ Identity = tuple[str | None, str | None, str | None]
 """What makes two traces the same: exception, and path and function of the innermost frame."""
 
 
-def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...], frozenset[Identity]]:
-    """The canary's traces, the messages that only it logs, and the stable version's traces."""
+def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity]]:
+    """The canary's traces, what it logs otherwise than the stable version, and the stable version's traces."""
 
-    def lines(side: Side) -> list[tuple[str, Sequence[str]]]:
-        return [(item.id, bundle.contents[item.id].split("\n")) for item in bundle.logs(side)]
+    def texts(side: Side) -> list[tuple[str, str]]:
+        return [(item.id, bundle.contents[item.id]) for item in bundle.logs(side)]
 
     def traces(side: Side) -> list[Trace]:
-        return [trace for item in bundle.logs(side) for trace in find_traces(item.id, bundle.contents[item.id])]
+        return [trace for item, text in texts(side) for trace in find_traces(item, text)]
 
     old = frozenset(_identity(trace) for trace in traces("stable"))
-    return tuple(traces("canary")), only_in_canary(lines("canary"), lines("stable")), old
+    return tuple(traces("canary")), compare(digest(texts("stable")), digest(texts("canary"))), old
 
 
 def _slowdown(bundle: Bundle) -> Slowdown | None:
