@@ -83,7 +83,7 @@ def mutated(texts: Mapping[str, str], seed: int, scale: int = 1) -> Deformed:
     name = dice.choice(list(texts))
     text, is_scaled = texts[name], False
     for _ in range(dice.randint(1, 4)):
-        if dice.random() < SHARE_SWOLLEN:
+        if dice.random() < SHARE_SWOLLEN and not is_scaled:
             swell = dice.choice(SWELLING)
             text, is_scaled = swell(dice, text, scale), True
             name = f"{name} {swell.__name__[1:]}"
