@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from benchmarks import Result
 from tests.fuzzing import Target, corpus, mutated, targets
 
-TEXTS = 1500
+TEXTS = 4000
 LOOKED_INTO = 8
 """Texts of each reader whose growth is measured: the slowest for their length."""
 LONG_ENOUGH = 2000

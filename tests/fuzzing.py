@@ -5,6 +5,7 @@ Everything follows from a seed, so that whatever is found can be found again.
 
 import ast
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,9 @@ FOLDER = Path(__file__).parent
 TEXTS_IN = ("unit/agents/frames/test_*.py", "unit/agents/test_frames.py", "unit/agents/**/test_log*.py")
 SHORTEST = 60
 LONGEST_RECORDING = 20_000
-LONG_LINE = 20_000
-MANY_ROWS = 500
+LONG_LINE = 10_000
+MANY_ROWS = 300
+TOKEN = re.compile(r"\w+|\s+|[^\w\s]+")
 
 Target = Callable[[str], object]
 
@@ -77,21 +79,17 @@ def _texts(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def mutated(texts: Mapping[str, str], seed: int, scale: int = 1) -> Deformed:
-    """One of the texts, deformed one to four times. `scale` makes the result that many times as long, about."""
+    """One of the texts, deformed up to four times. `scale` makes the result that many times as long, about."""
     dice = random.Random(seed)  # noqa: S311 - reproducible on purpose
     others = list(texts.values())
     name = dice.choice(list(texts))
-    text, is_scaled = texts[name], False
-    for _ in range(dice.randint(1, 4)):
-        if dice.random() < SHARE_SWOLLEN and not is_scaled:
-            swell = dice.choice(SWELLING)
-            text, is_scaled = swell(dice, text, scale), True
-            name = f"{name} {swell.__name__[1:]}"
-        else:
-            mutation = dice.choice(MUTATIONS)
-            text = mutation(dice, text, others)
-            name = f"{name} {mutation.__name__[1:]}"
-    return Deformed(f"seed {seed}: {name}", text if is_scaled else "\n".join([text] * scale))
+    text = texts[name]
+    for _ in range(dice.randint(0, 3)):
+        mutation = dice.choice(MUTATIONS)
+        text = mutation(dice, text, others)
+        name = f"{name} {mutation.__name__[1:]}"
+    swell = dice.choice(SWELLING)  # last, so that nothing before it depends on the scale
+    return Deformed(f"seed {seed}: {name} {swell.__name__[1:]}", swell(dice, text, scale))
 
 
 def _splice(dice: random.Random, text: str, texts: list[str]) -> str:
@@ -141,18 +139,30 @@ def _swell(dice: random.Random, text: str, scale: int) -> str:
     rows = text.split("\n")
     at = dice.randrange(len(rows))
     row = rows[at]
-    begin = dice.randint(0, len(row))
-    piece = row[begin : begin + dice.choice((1, 1, 2, 3, 8, 30))] or " "
-    rest = row[begin + dice.choice((0, len(piece))) :]
-    rows[at] = row[:begin] + piece * (LONG_LINE * scale // len(piece)) + rest
+    tokens = [match.start() for match in TOKEN.finditer(row)] + [len(row)]
+    first = dice.randrange(len(tokens))
+    begin = tokens[first] if dice.random() < 0.8 else dice.randint(0, len(row))
+    end = max(begin + 1, tokens[min(first + dice.randint(1, 5), len(tokens) - 1)])
+    piece = row[begin:end] or " "
+    rows[at] = row[:begin] + piece * (LONG_LINE * scale // len(piece)) + dice.choice((row[begin:], row[end:], ""))
     return "\n".join(rows)
 
 
-def _repeat_row(dice: random.Random, text: str, scale: int) -> str:
-    """One row thousands of times: openings that are never closed, chains without end."""
+def _repeat_rows(dice: random.Random, text: str, scale: int) -> str:
+    """One row to three, hundreds of times: openings that are never closed, chains without end."""
     rows = text.split("\n")
     at = dice.randrange(len(rows))
-    return "\n".join([*rows[: at + 1], *[rows[at]] * (MANY_ROWS * scale), *rows[at:]])
+    again = rows[at : at + dice.choice((1, 1, 2, 3))]
+    return "\n".join([*rows[:at], *again * (MANY_ROWS * scale), *rows[at:]])
+
+
+def _repeat_hint(dice: random.Random, text: str, scale: int) -> str:
+    """What makes a reader look, everywhere: on one line or at the end of as many."""
+    hint = dice.choice([hint for reader in READERS for hint in reader.hints])
+    if dice.random() < 0.5:
+        return f"{text}\n{hint * (LONG_LINE * scale // len(hint))}\n{text}"
+    rows = text.split("\n")
+    return "\n".join(f"{row} {hint}" for row in (rows * (MANY_ROWS * scale // len(rows) + 1)))
 
 
 def _nest(dice: random.Random, text: str, _texts: list[str]) -> str:
@@ -179,7 +189,11 @@ def _dress(dice: random.Random, text: str, _texts: list[str]) -> str:
     return "\n".join(before + row for row in text.split("\n"))
 
 
+def _repeat(_dice: random.Random, text: str, scale: int) -> str:
+    """The text as it is, or again and again."""
+    return "\n".join([text] * scale)
+
+
 MUTATIONS = (_splice, _interleave, _cut, _thin_out, _double, _shuffle, _spoil, _nest, _join, _dress)
-SWELLING = (_swell, _swell, _repeat_row)
+SWELLING = (*[_swell] * 6, _repeat_rows, _repeat_rows, _repeat_hint, _repeat)
 """Those that make a text as long as one likes."""
-SHARE_SWOLLEN = 0.3
