@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, capture, crash, diagnose, loop, start, storm, tokens
+from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, start, storm, tokens
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "capture": capture.measure,
     "diagnose": diagnose.measure,
     "crash": crash.measure,
+    "fuzz": fuzz.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
 

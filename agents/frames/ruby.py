@@ -1,0 +1,308 @@
+"""Ruby traces: as the interpreter prints them (in either order), and as Rails, Logger, Puma and Sidekiq log them.
+
+A backtrace is a run of places (`app/cart.rb:12:in 'Cart#total'`). The exception stands on the first of them, or on a
+line above: `NoMethodError (undefined method 'x' for nil):`, `KeyError: key not found`, `#<KeyError: key not found>`.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from agents.frames.nouns import Frame, Reader, Trace
+
+PATH = (
+    r"(?:<internal:[^>\s]{1,200}>[^:\s]{0,100}|\(eval(?: at [^)\n]{1,300})?\)|-e|"
+    r"[^\s:()<>'\"`\[\]#][^\s:'\"`\[\]]{0,400})"
+)
+CONSTANT = r"(?P<type>[A-Z]\w{0,100}(?:::[A-Z]\w{0,100}){0,10})"
+PLACE = r"(?P<path>" + PATH + r"):(?P<line>\d{1,9}):in [`'](?P<label>[^`'\n]{1,300})'"
+FRAME = re.compile(r"^(?:\[[^\]\n]{1,100}\] ){0,4}\s*(?:(?P<number>\d{1,6}): )?(?P<from>from )?" + PLACE + r"\s*$")
+HEAD = re.compile(r"(?:^|(?<=\s))" + PLACE + r": (?P<said>.*)$")
+"""The first line that the interpreter prints: the innermost place, and what happened there."""
+LOGGED = re.compile(r"(?:^|\s)[A-Z]{4,7}(?: -- [^:]{0,80})?: (?:\[[^\]\n]{1,100}\] ){0,4}" + PLACE + r"\s*$")
+"""The first place of a backtrace where a logger's own words stand before it."""
+SAID = re.compile(r"^(?P<message>.*?) ?\(" + CONSTANT + r"\)$")
+NAMED = (
+    re.compile(r"(?:^|[\s:\]])" + CONSTANT + r" \((?P<message>.*)\):?\s*$"),
+    re.compile(r"#<" + CONSTANT + r": (?P<message>.*)>\s*$"),
+    re.compile(
+        r"(?:^|[\s\]])(?P<type>(?:[A-Z]\w{0,100}::){1,10}[A-Z]\w{0,100}|[A-Z]\w{0,100}?(?:Error|Exception|Interrupt)): "
+        r"(?P<message>.*)$"
+    ),
+    re.compile(r"^(?P<message>.*) \(" + CONSTANT + r"\)$"),
+)
+"""How a line above a backtrace names the exception, in the order in which they are tried."""
+NAMES_END = (")", "):", ">")
+"""The ends of the lines that the first, second and last of them read: looking for more would take quadratic time."""
+LOGS = re.compile(r"^.{0,200}?(?:ERROR|FATAL|WARN)(?: -- [^:]{0,80})?: (?P<message>.*)$")
+OF_CAUSE = re.compile(r"(?:^|\] )(?:Information for cause|Caused by|Cause): ")
+OF_WHOLE = re.compile(r"(?:^|\] )Information for: ")
+BLANK = re.compile(r"^\s*(?:\[[^\]\n]{1,100}\]\s{0,4}){0,4}$")
+"""Nothing, or only the tags that Rails puts before every line."""
+REVERSED = "Traceback (most recent call last):"
+SYNTAX = re.compile(
+    r"^(?P<lead>"
+    + PATH
+    + r":\d{1,9}:in [`'][^`'\n]{1,300}': )?(?:--> .*|(?P<path>"
+    + PATH
+    + r"):(?P<line>\d{1,9}): syntax error.*)"
+)
+LEFT_OUT = re.compile(r"^\s*\.{3} ?\d{1,9} levels\.{3}\s*$")
+RUNTIME = re.compile(r"^<internal:|(?:^|/)lib/ruby/(?:\d[\w.]{0,20}|vendor_ruby|site_ruby)/(?!gems/)")
+DEPENDENCY = re.compile(r"(?:^|/)gems/|^/usr/local/bundle/|(?:^|/)vendor/bundle/|^/usr/(?:local/)?bin/")
+LABEL = re.compile(r"^(?:(?:block(?: \(\d{1,3} levels\))?|rescue|ensure|eval) in ){0,6}(?P<name>.*)$")
+PLACEHOLDER = re.compile(r"^<(?P<what>\w{1,20})(?::(?P<owner>[\w:]{1,200}))?")
+LONGEST_LINE = 4000
+LONGEST_TRACE = 2000
+LONGEST_MESSAGE = 50
+LONGEST_WAY_UP = 16
+"""Lines above a backtrace in which its exception is looked for; Rails quotes the template there."""
+
+
+Form = Literal["bare", "printed", "numbered"]
+"""How the places of a backtrace are written: alone, after `from`, or after `3: from`."""
+
+
+class Read(NamedTuple):
+    """An exception, and the index after its last line."""
+
+    trace: Trace
+    after: int
+
+
+def find(rows: Sequence[str]) -> tuple[Trace, ...]:
+    """The traces of these rows; an exception and those it came from are one."""
+    found: list[Trace] = []
+    at = free = 0
+    while at < len(rows):
+        read = _read(rows, at, free)
+        if read is None:
+            free = at + 1 if ":in " in rows[at] else free  # no line is looked at by two backtraces
+            at += 1
+            continue
+        found.append(read.trace)
+        at = free = max(read.after, at + 1)
+    return tuple(found)
+
+
+def _read(rows: Sequence[str], at: int, free: int) -> Read | None:
+    row = rows[at][:LONGEST_LINE]
+    if row.rstrip().endswith(REVERSED) and at + 1 < len(rows):
+        return _read_reversed(rows, at)
+    if ":in " in row:
+        if FRAME.match(row) or LOGGED.search(row):
+            return _read_logged(rows, at, free)
+        head = HEAD.search(row)
+        return _read_printed(rows, at, head) if head else None
+    syntax = SYNTAX.match(row) if ": syntax error" in row else None
+    if syntax is None or not syntax["path"]:
+        return None
+    frame = _frame(syntax["path"], int(syntax["line"]), None)
+    return Read(_trace(at, at, "SyntaxError", row.partition(": ")[2], [frame]), at + 1)
+
+
+def _read_printed(rows: Sequence[str], at: int, head: re.Match[str]) -> Read | None:
+    """What the interpreter prints: an exception, then at once those it came from, each with its own backtrace."""
+    chain: list[Trace] = []
+    after = at
+    while head is not None:
+        one = _read_one(rows, after, head)
+        if one is None or any(_is_same(one.trace, other) for other in chain):
+            break
+        if chain and one.trace.frames[-1] != chain[0].frames[-1]:
+            break
+        chain.append(one.trace)
+        after = one.after
+        following = HEAD.search(rows[after][:LONGEST_LINE]) if after < len(rows) else None
+        if following is None:
+            break
+        head = following
+    return Read(_joined(chain), after) if chain else None
+
+
+def _read_one(rows: Sequence[str], at: int, head: re.Match[str]) -> Read | None:
+    """One exception: its first line, more of the message or a marked piece of source, and the places below."""
+    said = SAID.match(head["said"])
+    begin, message = at, [head["said"]]
+    at += 1
+    while at < len(rows) and at - begin < LONGEST_MESSAGE:
+        row = rows[at][:LONGEST_LINE]
+        if row.endswith(REVERSED) or (":in " in row and (FRAME.match(row) or HEAD.search(row))):
+            break
+        if said is None:
+            said = SAID.match(row)
+        message.append(row)
+        at += 1
+    frames, after = _frames(rows, at, "printed")
+    if said is None or (not frames and at - begin > 1):
+        lone = SAID.match(head["said"])
+        if lone is None:
+            return None
+        said, message, after = lone, [head["said"]], begin + 1
+    places = [_frame_of(head), *frames]
+    syntax = SYNTAX.match(head["said"]) if said["type"] == "SyntaxError" else None
+    if syntax is not None and syntax["path"]:
+        places.insert(0, _frame(syntax["path"], int(syntax["line"]), None))
+    text = "\n".join(message).replace(f" ({said['type']})", "", 1)
+    return Read(_trace(begin, after - 1, said["type"], text, places), after)
+
+
+def _read_reversed(rows: Sequence[str], at: int) -> Read | None:
+    """What Ruby 2.5 to 2.7 print on a terminal: outermost place first, causes before what came of them."""
+    chain: list[Trace] = []
+    after = at + 1
+    while after < len(rows) and len(chain) < LONGEST_MESSAGE:
+        frames, end = _frames(rows, after, "numbered")
+        head = HEAD.search(rows[end][:LONGEST_LINE]) if end < len(rows) else None
+        said = SAID.match(head["said"]) if head else None
+        if head is None or said is None or (chain and not frames):
+            break
+        places = [_frame_of(head), *reversed(frames)]
+        chain.append(_trace(after if chain else at, end, said["type"], said["message"], places))
+        after = end + 1
+    if not chain:
+        return None
+    return Read(_joined(chain[::-1]), after)
+
+
+def _read_logged(rows: Sequence[str], at: int, free: int) -> Read | None:
+    """A backtrace that a program wrote: what it belongs to is told above it, and causes below it."""
+    whole = _read_backtrace(rows, at, free)
+    if whole is None:
+        return None
+    chain, after = [whole.trace], whole.after
+    while after < len(rows) and len(chain) < LONGEST_MESSAGE:
+        begin = next((index for index in range(after, min(after + 3, len(rows))) if not BLANK.match(rows[index])), None)
+        if begin is None or not OF_CAUSE.search(rows[begin][:LONGEST_LINE]):
+            break
+        frames = range(begin + 1, min(begin + LONGEST_WAY_UP, len(rows)))
+        place = next((index for index in frames if FRAME.match(rows[index][:LONGEST_LINE])), None)
+        cause = _read_backtrace(rows, place, begin) if place is not None else None
+        if cause is None:
+            break
+        chain.append(cause.trace)
+        after = cause.after
+    return Read(_joined(chain), after)
+
+
+def _read_backtrace(rows: Sequence[str], at: int, free: int) -> Read | None:
+    first = LOGGED.search(rows[at][:LONGEST_LINE])
+    frames, after = _frames(rows, at + 1 if first else at)
+    places = [*([_frame_of(first)] if first else []), *frames]
+    begin, kind, message = _named_above(rows, at, free)
+    if kind is None and len(places) < 2:
+        return None
+    return Read(_trace(begin, after - 1, kind, message, places), after)
+
+
+def _named_above(rows: Sequence[str], at: int, free: int) -> tuple[int, str | None, str]:
+    """Where the exception of a backtrace is named, its type and message."""
+    lowest = max(free, at - LONGEST_WAY_UP)
+    for above in range(at - 1, lowest - 1, -1):
+        row = rows[above][:LONGEST_LINE]
+        if OF_WHOLE.search(row):
+            lowest = max(free, above - LONGEST_WAY_UP)
+        match = _name_in(row.rstrip())
+        if match is not None:
+            more = [] if match.re is NAMED[0] else [line.strip() for line in rows[above + 1 : at] if line.strip()]
+            return above, match["type"], "\n".join([match["message"], *more])
+    blamed = LOGS.search(rows[at - 1][:LONGEST_LINE]) if at > free else None
+    return at, None, (blamed["message"] if blamed else "")
+
+
+def _name_in(row: str) -> re.Match[str] | None:
+    """The exception that a line names, if it does. A word in capitals is a level."""
+    logged = LOGS.match(row)
+    for form in NAMED:
+        if form is not NAMED[2] and not row.endswith(NAMES_END):
+            continue
+        match = form.search(logged["message"] if logged and form is NAMED[3] else row)
+        if match is not None and not match["type"].isupper():
+            return match
+    return None
+
+
+def _frames(rows: Sequence[str], at: int, form: Form = "bare") -> tuple[list[Frame], int]:
+    """The places from a row on, in the order printed, and the index after them."""
+    frames: list[Frame] = []
+    begin = at
+    while at < len(rows) and at - begin < LONGEST_TRACE:
+        row = rows[at][:LONGEST_LINE]
+        match = FRAME.match(row)
+        if match is not None and form in (_form(match), "bare"):
+            frames.append(_frame_of(match))
+        elif not LEFT_OUT.match(row) or not frames:
+            break
+        at += 1
+    return frames, at
+
+
+def _form(match: re.Match[str]) -> Form:
+    if match["from"] is None:
+        return "bare"
+    return "numbered" if match["number"] else "printed"
+
+
+def _frame_of(match: re.Match[str]) -> Frame:
+    return _frame(match["path"], int(match["line"]), match["label"])
+
+
+def _frame(path: str, line: int, label: str | None) -> Frame:
+    kind: Literal["application", "dependency", "runtime"] = "application"
+    if RUNTIME.search(path):
+        kind = "runtime"
+    elif DEPENDENCY.search(path):
+        kind = "dependency"
+    module, function = _names(label) if label else (None, None)
+    return Frame(path=path, line=line, function=function, code=None, kind=kind, module=module)
+
+
+def _names(label: str) -> tuple[str | None, str | None]:
+    """Class and method of a label, without what part of the method it is: `block in Cart#total` is `total`."""
+    found = LABEL.match(label)
+    name = found["name"] if found else label
+    placeholder = PLACEHOLDER.match(name)
+    if placeholder is not None:
+        return placeholder["owner"], None
+    for mark in ("#", "."):
+        owner, separator, method = name.rpartition(mark)
+        if separator and owner[:1].isupper():
+            return owner, method
+    return None, name
+
+
+def _trace(begin: int, last: int, kind: str | None, message: str, frames: Sequence[Frame]) -> Trace:
+    return Trace(
+        item="",
+        language="ruby",
+        first_line=begin + 1,
+        last_line=last + 1,
+        exception=kind.rpartition("::")[2] if kind else None,
+        message=message.strip(),
+        frames=tuple(_without_c_places(frames)),
+    )
+
+
+def _without_c_places(frames: Sequence[Frame]) -> list[Frame]:
+    """A method written in C is said to be where it was called: it is not the function that stands there."""
+    found = list(frames)
+    for at, (frame, caller) in enumerate(pairwise(frames)):
+        same_place = (frame.path, frame.line) == (caller.path, caller.line)
+        if same_place and frame.function != caller.function and frame.function and frame.kind == "application":
+            found[at] = frame.model_copy(update={"kind": "runtime"})
+    return found
+
+
+def _is_same(one: Trace, other: Trace) -> bool:
+    return (one.exception, one.message, one.frames) == (other.exception, other.message, other.frames)
+
+
+def _joined(chain: Sequence[Trace]) -> Trace:
+    """A chain, the exception that was let through first, as one trace."""
+    first, last = min(one.first_line for one in chain), max(one.last_line for one in chain)
+    causes = tuple(reversed(chain[1:]))
+    return chain[0].model_copy(update={"first_line": first, "last_line": last, "causes": causes})
+
+
+READER = Reader("ruby", (":in `", ":in '", ": syntax error"), find)
