@@ -1,6 +1,7 @@
 """The manifests of an Application as they are at a commit, and the commits that gave their values."""
 
 import posixpath
+import re
 from collections.abc import Sequence
 
 from agents.changes.kustomize import NAMES, is_kustomization, taken_in
@@ -11,6 +12,8 @@ from agents.evidence import ManifestSource
 MOST_FILES_READ = 400
 MOST_STEPS = 60
 """Commits that are looked at, one after another, for who changed one value."""
+HELM = re.compile(r"\{\{-? {0,8}(?:\.[A-Za-z]|\$|include |template |if |range |with |define |toYaml )")
+"""Actions of Helm; `{{args.x}}` is Argo's, and no template."""
 YAML_ENDINGS = (".yaml", ".yml")
 
 
@@ -29,6 +32,11 @@ async def read_manifests(manifests: Repository, commit: str, origin: ManifestSou
     prefix = f"{folder}/" if folder else ""
     wanted = [path for path in tree if path.startswith(prefix) and path.endswith(YAML_ENDINGS)]
     return await _read(manifests, commit, wanted[:MOST_FILES_READ])
+
+
+def is_template(path: str, text: str) -> bool:
+    """Whether a file has to be rendered by Helm before it is a manifest, or says that others have to."""
+    return posixpath.basename(path) == "Chart.yaml" or bool(HELM.search(text))
 
 
 async def _closure(manifests: Repository, commit: str, start: str, known: set[str]) -> dict[str, str]:

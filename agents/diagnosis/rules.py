@@ -7,6 +7,7 @@ the order in which they are asked is here.
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
 from agents.diagnosis.slow import slow_cause
+from agents.diagnosis.states import outranks, rule_on_states, state_claims
 from agents.diagnosis.traces import code_cause, unexplained, without_trace
 from agents.diagnosis.wording import sound, trace_claim
 from agents.evidence import Bundle, Citation
@@ -25,10 +26,13 @@ def diagnose(findings: Triage) -> Diagnosis:
 
 def _cause(findings: Triage) -> Diagnosis:
     trace = findings.trace
+    value = guilty_value(trace, findings.values) if trace is not None else None
+    ruling = rule_on_states(findings) if value is None and findings.slowdown is None else None
+    if ruling is not None and outranks(ruling, findings):
+        return ruling.diagnosis
     if trace is None:
         return without_trace(findings) if findings.slowdown is None else slow_cause(findings, findings.slowdown)
-    claims = sound(findings.bundle, [trace_claim(findings.bundle, trace)])
-    value = guilty_value(trace, findings.values)
+    claims = (*sound(findings.bundle, [trace_claim(findings.bundle, trace)]), *state_claims(findings))
     if value is not None:
         return config_cause(findings, trace, value, claims)
     top = findings.suspects[0] if findings.suspects else None
