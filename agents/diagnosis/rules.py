@@ -7,7 +7,7 @@ the order in which they are asked is here.
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
 from agents.diagnosis.slow import slow_cause
-from agents.diagnosis.states import outranks, rule_on_states, state_claims
+from agents.diagnosis.states import measured_by, outranks, rule_on_states, state_claims
 from agents.diagnosis.traces import code_cause, unexplained, without_trace
 from agents.diagnosis.wording import sound, trace_claim
 from agents.evidence import Bundle, Citation
@@ -48,7 +48,7 @@ def _without_fix(diagnosis: Diagnosis, findings: Triage) -> Diagnosis:
             claims = sound(findings.bundle, _analysis_claims(findings.bundle))
             return diagnosis.model_copy(
                 update={
-                    "category": "analysis",
+                    "category": measured_by(findings),
                     "summary": "a metric of the analysis could not be measured; that says nothing about the code",
                     "confidence": "medium",
                     "location": None,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agents.changes import FieldChange, ValueChange
 from agents.diagnosis.config import culprit_of, named_setting, suspect_of
-from agents.diagnosis.nouns import Claim, Confidence, Diagnosis, Location
+from agents.diagnosis.nouns import Category, Claim, Confidence, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
 from agents.diagnosis.traces import SURE
 from agents.diagnosis.wording import sound
@@ -80,9 +80,16 @@ def outranks(ruling: Ruling, findings: Triage) -> bool:
     return ruling.diagnosis.category == "config" and ruling.state.weight > CONSEQUENCE and (top < SURE or tells)
 
 
+def measured_by(findings: Triage) -> Category:
+    """Whose matter it is that a metric could not be measured: its provider's, or the analysis' own."""
+    kinds = {state.kind for state in findings.states.own if state.kind.startswith("metric-")}
+    return "infrastructure" if kinds == {"metric-unreachable"} else "analysis"
+
+
 def state_claims(findings: Triage) -> tuple[Claim, ...]:
     """What the states show, heaviest first."""
-    claims = [Claim(text=state.sentence, evidence=state.evidence) for state in findings.states.own]
+    telling = [state for state in findings.states.own if state.weight > CONSEQUENCE]
+    claims = [Claim(text=state.sentence, evidence=state.evidence) for state in telling]
     return sound(findings.bundle, claims)[:MOST_CLAIMS]
 
 
@@ -103,12 +110,23 @@ def _explain(findings: Triage, state: State) -> Explanation | None:
         written = [one for one in written if one.kind in _objects_of(state)]
     if not deployed and not written:
         return None
+    if deployed:
+        written = [one for one in written if one.kind != "Kustomization" or _is_part(one, deployed)]
     paths = {one.pointer for one in deployed}
     written.sort(key=lambda one: not any(one.pointer.endswith(path) for path in paths))
-    likely = state.model_copy(update={"wanted": state.wanted[:LIKELY]})
+    exact = tuple(wanted for wanted in state.wanted[LIKELY:] if wanted.value is not None)
+    likely = state.model_copy(update={"wanted": (*state.wanted[:LIKELY], *exact)})
     first = written[:1] or deployed[:1]
     is_likely = bool(explanations(likely, first, name))
     return Explanation(written[0] if written else None, deployed[0] if deployed else None, is_likely)
+
+
+def _is_part(image: ValueChange, deployed: Iterable[FieldChange]) -> bool:
+    """Whether a name, tag or digest that a kustomization gives is that of an image that was deployed."""
+    return any(
+        image.new is not None and one.new is not None and (one.new.startswith(image.new) or one.new.endswith(image.new))
+        for one in deployed
+    )
 
 
 def _objects_of(state: State) -> set[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from agents.evidence import Citation
-from agents.evidence.origin import dig
+from agents.evidence.origin import dig, mappings
 from agents.podstates.nouns import NEVER_RAN, State, Wanted
 from agents.podstates.scene import Scene, Thing, text_in
 
@@ -32,7 +32,7 @@ def analyze(scene: Scene) -> Iterator[State]:
         told = _told(scene, pod)
         if told is not None and told[0] not in seen:
             seen.add(told[0])
-            yield from _waiting(*told)
+            yield from _waiting(scene, *told)
 
 
 def _told(scene: Scene, pod: Thing) -> tuple[str, Citation] | None:
@@ -50,7 +50,19 @@ def _told(scene: Scene, pod: Thing) -> tuple[str, Citation] | None:
     return (events[-1].message, events[-1].citation) if events else None
 
 
-def _waiting(message: str, citation: Citation) -> Iterator[State]:
+def _asked(scene: Scene, resource: str) -> list[Wanted]:
+    """The fields that say how much of a resource the pod asks for: where a container has no request, its limit does."""
+    name = resource.replace("/", "~1")
+    wanted = [Wanted(field=f"{place}/resources/requests/{name}", sense="higher") for place in ANYWHERE]
+    for place, group in (("containers/*", "containers"), ("initContainers/*", "initContainers")):
+        for one in mappings(scene.spec.get(group)):
+            asks, limits = (dig(one, "resources", what) for what in ("requests", "limits"))
+            if resource in limits and resource not in asks:
+                wanted.append(Wanted(field=f"{place}/resources/limits/{name}", sense="higher"))
+    return wanted
+
+
+def _waiting(scene: Scene, message: str, citation: Citation) -> Iterator[State]:
     text = message.lower()
     if any(phrase in text for phrase in VOLUMES):
         return
@@ -58,12 +70,7 @@ def _waiting(message: str, citation: Citation) -> Iterator[State]:
     says: list[str] = []
     for resource in dict.fromkeys(INSUFFICIENT.findall(message)):
         says.append(f"too little {resource.rstrip('.')} is free")
-        name = resource.rstrip(".").replace("/", "~1")
-        wanted += [
-            Wanted(field=f"{place}/resources/{group}/{name}", sense="higher")
-            for group in ("requests", "limits")
-            for place in ANYWHERE
-        ]
+        wanted += _asked(scene, resource.rstrip("."))
     for phrase, words, fields in REASONS:
         if phrase in text and words not in says:
             says.append(words)
