@@ -16,6 +16,8 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 MOST_VALUES = 20_000
 MERGE_KEYS: Mapping[str, tuple[str, ...]] = {"volumeMounts": ("mountPath",), "tolerations": ("key",)}
 """What tells the entries of a list apart, by the list's name, where it is not `name`."""
+SETS = frozenset({"resources", "verbs", "apiGroups", "resourceNames", "add", "drop", "accessModes"})
+"""Lists of words in which the order means nothing: their entries are told by themselves."""
 KEYED = re.compile(r"\[(?P<key>\w+)=(?P<value>.*)\]", re.DOTALL)
 QUANTITY = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,9})?)(?P<unit>m|k|Ki|M|Mi|G|Gi|T|Ti|)")
 UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
@@ -95,7 +97,7 @@ def _entry_name(value: Any, at: int, name: str) -> str:
         for key in MERGE_KEYS.get(name, ("name",)):
             if value.get(key) is not None:
                 return f"[{key}={value[key]}]"
-    return str(at)
+    return value if isinstance(value, str) and value and name in SETS else str(at)
 
 
 def text_of(value: Any) -> str:
@@ -132,6 +134,8 @@ def json_pointer(document: Any, pointer: str) -> str | None:
 
 
 def _position(entries: list[Any], name: str, keyed: re.Match[str] | None) -> int | None:
+    if name in entries:
+        return entries.index(name)
     if keyed is None:
         return int(name) if name.isdecimal() and len(name) < 9 and int(name) < len(entries) else None
     for at, entry in enumerate(entries):

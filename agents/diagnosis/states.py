@@ -13,13 +13,11 @@ from agents.diagnosis.seen import looked_at
 from agents.diagnosis.traces import SURE
 from agents.diagnosis.wording import sound
 from agents.evidence import Citation
-from agents.podstates import CONSEQUENCE, KILLED, NEVER_RAN, SAID, Scene, State, explanations
+from agents.podstates import CONSEQUENCE, KILLED, NEVER_RAN, Scene, State, explanations
 from agents.suspects import WORTH_NAMING, Suspect
 from agents.triage import Triage
 
 MOST_CLAIMS = 4
-LIKELY = 3
-"""Of the fields that would explain a state, how many of the first are likely enough to be sure."""
 SETTLED = frozenset({"/env/", "/args/", "/command/", "/data/"})
 """Parts of pointers below which values may be secrets."""
 
@@ -59,7 +57,7 @@ def rule_on_states(findings: Triage) -> Ruling | None:
     for state in states:
         setting = named_setting(findings, state)
         if setting is not None:
-            explanation = Explanation(setting, None, is_likely=True)
+            explanation = Explanation(setting, None, is_likely=setting.new is None)
             return Ruling(_config(findings, state, explanation), state, is_explained=True)
     for state in states:
         suspect = _suspect(findings, state)
@@ -114,8 +112,8 @@ def _explain(findings: Triage, state: State) -> Explanation | None:
         written = [one for one in written if one.kind != "Kustomization" or _is_part(one, deployed)]
     paths = {one.pointer for one in deployed}
     written.sort(key=lambda one: not any(one.pointer.endswith(path) for path in paths))
-    exact = tuple(wanted for wanted in state.wanted[LIKELY:] if wanted.value is not None)
-    likely = state.model_copy(update={"wanted": (*state.wanted[:LIKELY], *exact)})
+    strong = tuple(wanted for wanted in state.wanted if not wanted.is_weak)
+    likely = state.model_copy(update={"wanted": strong})
     first = written[:1] or deployed[:1]
     is_likely = bool(explanations(likely, first, name))
     return Explanation(written[0] if written else None, deployed[0] if deployed else None, is_likely)
@@ -144,7 +142,7 @@ def _config(findings: Triage, state: State, explanation: Explanation) -> Diagnos
         suspects = (suspect_of(written, culprit, f"it changed what explains that {state.sentence}"), *suspects)
     confidence: Confidence = "medium"
     if culprit is not None:
-        confidence = "high" if explanation.is_likely and state.weight >= SAID else "medium"
+        confidence = "high" if explanation.is_likely else "medium"
     is_analysis = state.category == "analysis"
     return Diagnosis(
         category="analysis" if is_analysis else "config",

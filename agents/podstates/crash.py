@@ -77,9 +77,10 @@ def _explained(container: Container, message: str, citation: Citation) -> State:
     command = first_group(EXECUTED, message)
     field = container.field
     wanted = [
-        Wanted(field=f"{field}/command/**"),
-        Wanted(field=f"{field}/args/**"),
-        Wanted(field=f"{field}/workingDir"),
+        Wanted(field=f"{field}/command/**", value=command or None),
+        Wanted(field=f"{field}/args/**", value=command or None, is_weak=not command),
+        Wanted(field=f"{field}/command/**", sense="gone"),
+        Wanted(field=f"{field}/workingDir", is_weak=True),
     ]
     why = "could not be started"
     if "are you trying to mount a directory onto a file" in text or "error mounting" in text:
@@ -96,7 +97,7 @@ def _explained(container: Container, message: str, citation: Citation) -> State:
         wanted += [Wanted(field=f"{field}/securityContext/**"), Wanted(field="securityContext/**")]
     elif "not found" in text or "no such file" in text:
         why = f"could not be started: {command or 'its program'} is not in the image"
-        wanted += [Wanted(field=f"{field}/volumeMounts/**")]
+        wanted += [Wanted(field=f"{field}/volumeMounts/**", is_weak=True)]
     is_ours = bool(RUNTIME.search(text)) or "no command specified" in text or bool(command)
     return State(
         kind="cannot-start",
@@ -121,7 +122,7 @@ def _ended(scene: Scene, container: Container, pointer: str, ended: Mapping[str,
     if is_leaving and pointer.endswith("/state/terminated") and (code in {0, 137, 143} or not container.restarts):
         return None
     field = container.field
-    wanted = [Wanted(field=f"{field}/command/**"), Wanted(field=f"{field}/args/**")]
+    wanted = [Wanted(field=f"{field}/{name}/**", is_weak=code != 127) for name in ("command", "args")]
     says = _code(code)
     evidence = [container.cite(f"{pointer}/exitCode", code)]
     if reason and reason != "Error":

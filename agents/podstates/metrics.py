@@ -117,7 +117,11 @@ def _missed(metric: Metric) -> State:
 
 
 def _wanted() -> tuple[Wanted, ...]:
-    return tuple(Wanted(kind=kind, field=field) for kind in TEMPLATES for field in QUERY)
+    return tuple(
+        Wanted(kind=kind, field=field, is_weak=field != QUERY[0] or kind == "Rollout")
+        for field in QUERY
+        for kind in TEMPLATES
+    )
 
 
 def _values(metric: Metric) -> list[tuple[str, str]]:

@@ -59,7 +59,9 @@ class Wanted(BaseModel):
     name: str | None = None
     """Of that object, as it is deployed."""
     value: str | None = None
-    """The value that it has to have now, where only that explains the state."""
+    """The value that it has to have now, or that was taken away, where only that explains the state."""
+    is_weak: bool = False
+    """Whether such a change often has nothing to do with it."""
 
 
 class State(BaseModel):

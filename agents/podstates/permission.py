@@ -57,15 +57,16 @@ def _forbidden(scene: Scene, said: Said) -> State:
     account, resource = ACCOUNT.search(said.text), RESOURCE.search(said.text)
     what = f"{resource[1]} {resource[2]}" if resource else "what it asks for"
     who = account[2] if account else "its service account"
+    roles = ("Role", "ClusterRole")
+    named = resource.groups() if resource else ()
     rules = [
-        Wanted(kind=kind, field=field)
-        for kind, field in (
-            ("Role", "rules/**"),
-            ("ClusterRole", "rules/**"),
-            ("RoleBinding", "**"),
-            ("ClusterRoleBinding", "**"),
-        )
+        Wanted(kind=kind, field=f"rules/*/{part}/{one.replace('/', '~1')}", sense="gone")
+        for one, part in zip(reversed(named), ("resources", "verbs"), strict=False)
+        for kind in roles
     ]
+    rules += [Wanted(kind=kind, field="rules/*/apiGroups/**") for kind in roles]
+    rules += [Wanted(kind=kind, field="**", is_weak=True) for kind in ("RoleBinding", "ClusterRoleBinding")]
+    rules += [Wanted(kind=kind, field="rules/**", sense="gone", is_weak=True) for kind in roles]
     return State(
         kind="permission",
         category="config",
@@ -91,7 +92,7 @@ def _file(scene: Scene, said: Said) -> State | None:
     if said.phrase in READ_ONLY:
         fields = [f"{here}/securityContext/readOnlyRootFilesystem", f"{here}/volumeMounts/*/readOnly"]
         wanted = [Wanted(field=field) for field in fields]
-        wanted += [Wanted(field=f"{here}/volumeMounts/**"), Wanted(field="volumes/**")]
+        wanted += [Wanted(field=field, is_weak=True) for field in (f"{here}/volumeMounts/**", "volumes/**")]
         says = f"{path or 'a path'} is on a read-only file system"
     elif BIND.search(said.text):
         fields = [*users, *(f"{one}/capabilities/**" for one in context), "securityContext/sysctls/**"]
@@ -100,7 +101,7 @@ def _file(scene: Scene, said: Said) -> State | None:
         says = "it may not listen on its port"
     else:
         fields = [*users, f"{here}/securityContext/**", "securityContext/**", "volumes/*/*/defaultMode"]
-        wanted = [Wanted(field=field) for field in [*fields, f"{here}/volumeMounts/**"]]
+        wanted = [*(Wanted(field=field) for field in fields), Wanted(field=f"{here}/volumeMounts/**", is_weak=True)]
         says = f"it may not use {path or 'what it needs'}"
     return State(
         kind="permission",

@@ -63,7 +63,7 @@ def _failed(scene: Scene, container: Container, probe: str, said: str, event: Ev
     path = text_in(dig(spec, "httpGet"), "path")
     way = _way(said)
     says = _words(way, said, path)
-    wanted = tuple(Wanted.model_validate(one) for one in _fields(way, container.field, f"{container.field}/{probe}"))
+    wanted = tuple(_fields(way, container.field, f"{container.field}/{probe}"))
     is_consequence = any(
         int_in(ended, "exitCode") not in {0, 137, 143, None} for _, ended in container.terminations
     ) or any(ended.get("reason") == "OOMKilled" for _, ended in container.terminations)
@@ -108,17 +108,18 @@ def _words(way: str, said: str, path: str) -> str:
     return words.get(way) or said.strip().split("\n")[0][:200] or "the kubelet does not say how"
 
 
-def _fields(way: str, container: str, probe: str) -> list[dict[str, str]]:
+def _fields(way: str, container: str, probe: str) -> list[Wanted]:
     """The fields that would explain it, likeliest first."""
-    ports = [{"field": f"{probe}/{how}/port"} for how in ("httpGet", "tcpSocket", "grpc")]
-    paths = [{"field": f"{probe}/httpGet/path"}]
-    times = [{"field": f"{probe}/{name}", "sense": "lower"} for name in TIMES]
-    listening = [{"field": f"{container}/{name}/**"} for name in ("ports", "env/[name=PORT]", "args", "command")]
-    listening.append({"kind": "ConfigMap", "field": "data/PORT"})
-    scheme = [{"field": f"{probe}/httpGet/scheme"}]
-    command = [{"field": f"{probe}/exec/command/**"}]
-    cpu = [{"field": f"{container}/resources/{group}/cpu", "sense": "lower"} for group in ("limits", "requests")]
-    rest = [{"field": f"{probe}/{how}/**"} for how in ("httpGet", "grpc")]
+    ports = [Wanted(field=f"{probe}/{how}/port") for how in ("httpGet", "tcpSocket", "grpc")]
+    paths = [Wanted(field=f"{probe}/httpGet/path")]
+    times = [Wanted(field=f"{probe}/{name}", sense="lower") for name in TIMES]
+    listening = [Wanted(field=f"{container}/{name}/**") for name in ("ports", "env/[name=PORT]")]
+    listening.append(Wanted(kind="ConfigMap", field="data/PORT"))
+    listening += [Wanted(field=f"{container}/{name}/**", is_weak=True) for name in ("args", "command")]
+    scheme = [Wanted(field=f"{probe}/httpGet/scheme")]
+    command = [Wanted(field=f"{probe}/exec/command/**")]
+    cpu = [Wanted(field=f"{container}/resources/{group}/cpu", sense="lower") for group in ("limits", "requests")]
+    rest = [Wanted(field=f"{probe}/{how}/**") for how in ("httpGet", "grpc")]
     return {
         "path": [*paths, *ports, *rest, *listening],
         "status": [*paths, *ports],

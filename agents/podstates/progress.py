@@ -57,7 +57,7 @@ def analyze(scene: Scene) -> Iterator[State]:
             wanted=(
                 Wanted(field=f"{container.field}/readinessProbe/**"),
                 Wanted(field=f"{container.field}/startupProbe/**"),
-                Wanted(field=f"{container.field}/resources/limits/cpu", sense="lower"),
-                Wanted(field=f"{container.field}/resources/requests/cpu", sense="lower"),
+                Wanted(field=f"{container.field}/resources/limits/cpu", sense="lower", is_weak=True),
+                Wanted(field=f"{container.field}/resources/requests/cpu", sense="lower", is_weak=True),
             ),
         )
