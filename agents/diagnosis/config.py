@@ -11,7 +11,7 @@ from agents.diagnosis.nouns import Claim, Diagnosis, Location
 from agents.diagnosis.wording import headline, sound
 from agents.evidence import Citation
 from agents.frames import Trace
-from agents.podstates import State
+from agents.podstates import State, peer_of
 from agents.suspects import QUOTED, Suspect
 from agents.triage import Triage
 
@@ -78,7 +78,7 @@ def named_setting(findings: Triage, state: State) -> ValueChange | None:
         if len(value.key) > 2 and _stands_in(value.key, text):
             return value
     for value in config:
-        if value.new is not None and value.old is not None and _gives_peer(value.new, state.names):
+        if value.new is not None and value.old is not None and _gives_peer(value, state.names, text):
             return value
     return None
 
@@ -87,9 +87,14 @@ def _stands_in(word: str, text: str) -> bool:
     return re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", text) is not None
 
 
-def _gives_peer(value: str, names: Iterable[str]) -> bool:
-    """Whether a value holds what a state names: a host, a port, a user."""
-    return any(len(name) > 2 and _stands_in(name, value) for name in names)
+def _gives_peer(value: ValueChange, names: Iterable[str], text: str) -> bool:
+    """Whether a value brought in what a state names (a host, a port, a user), or a host that its text names."""
+    new, old = str(value.new), str(value.old)
+    if any(len(name) > 2 and _stands_in(name, new) and not _stands_in(name, old) for name in names):
+        return True
+    host, port = peer_of(new)
+    peer = host if host != peer_of(old)[0] else f"{host}:{port}"
+    return len(host) > 3 and peer not in old and _stands_in(peer, text)
 
 
 def guilty_value(trace: Trace, values: Iterable[ValueChange]) -> ValueChange | None:

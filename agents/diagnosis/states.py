@@ -46,11 +46,12 @@ class Explanation(NamedTuple):
 def rule_on_states(findings: Triage) -> Ruling | None:
     """The best that the states give: the heaviest one that a change explains, else the heaviest. None without any.
 
-    What only follows from other things is a cause only where a change explains it.
+    What only follows from other things is looked at where there is nothing else, and is a cause where a change
+    explains it.
     """
     states = [state for state in findings.states.own if state.weight > CONSEQUENCE]
     never_ran = [state for state in states if state.weight >= NEVER_RAN]
-    for state in never_ran or findings.states.own:
+    for state in never_ran or states or findings.states.own:
         explanation = _explain(findings, state)
         if explanation is not None:
             return Ruling(_config(findings, state, explanation), state, is_explained=True)

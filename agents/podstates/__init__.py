@@ -1,5 +1,6 @@
 """What is wrong with the canary's pods, as objects, events and logs tell it: one analyzer a module, one registry."""
 
+from agents.podstates.dependencies import peer_of
 from agents.podstates.explaining import explanations
 from agents.podstates.finding import Found, states_of
 from agents.podstates.nouns import CONSEQUENCE, ENDED, KILLED, NEVER_RAN, SAID, State, Wanted
@@ -16,5 +17,6 @@ __all__ = [
     "State",
     "Wanted",
     "explanations",
+    "peer_of",
     "states_of",
 ]

@@ -88,7 +88,14 @@ WAYS = (
     Way(
         "refused",
         "it refuses the connection",
-        ("connection refused", "econnrefused", "actively refused", "connectionrefusederror", "connectexception"),
+        (
+            "connection refused",
+            "econnrefused",
+            "refused. check that",
+            "actively refused",
+            "connectionrefusederror",
+            "connectexception",
+        ),
     ),
     Way(
         "time",
@@ -101,6 +108,7 @@ WAYS = (
             "i/o timeout",
             "no route to host",
             "network is unreachable",
+            "communications link failure",
             "ehostunreach",
             "enetunreach",
         ),

@@ -32,8 +32,14 @@ UNREACHABLE = (
     "response code: 429",
 )
 EMPTY = re.compile(r"\s*(?:\[\s*(?:(?:NaN|\+?Inf|-Inf)[\s,]*)*\]|NaN|null|\+?Inf|-Inf|)\s*", re.IGNORECASE)
-TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate", "Rollout")
-QUERY = ("spec/metrics/**", "spec/args/**", "spec/strategy/**")
+TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
+QUERY = (
+    "spec/metrics/*/provider/**",
+    "spec/metrics/*/successCondition",
+    "spec/metrics/*/failureCondition",
+    "spec/metrics/*/failureLimit",
+    "spec/args/**",
+)
 WROTE = re.compile(r"\b(?:FAILED|FAIL|Error|ERROR|error:|assert|AssertionError|panic:|Exception)\b")
 MOST_LINES = 12
 
@@ -117,10 +123,9 @@ def _missed(metric: Metric) -> State:
 
 
 def _wanted() -> tuple[Wanted, ...]:
+    """The query first, then what its result is compared with."""
     return tuple(
-        Wanted(kind=kind, field=field, is_weak=field != QUERY[0] or kind == "Rollout")
-        for field in QUERY
-        for kind in TEMPLATES
+        Wanted(kind=kind, field=field, is_weak=field not in QUERY[:3]) for field in QUERY for kind in TEMPLATES
     )
 
 
@@ -168,7 +173,7 @@ def _job(scene: Scene, metric: Metric) -> State | None:
         evidence=(*evidence, citation),
         weight=KILLED,
         subject=metric.name,
-        wanted=tuple(Wanted(kind=kind, field="spec/metrics/**") for kind in TEMPLATES[:2]),
+        wanted=tuple(Wanted(kind=kind, field="spec/metrics/**") for kind in TEMPLATES),
     )
 
 

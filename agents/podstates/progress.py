@@ -55,8 +55,8 @@ def analyze(scene: Scene) -> Iterator[State]:
             container=container.name,
             subject="ready",
             wanted=(
-                Wanted(field=f"{container.field}/readinessProbe/**"),
-                Wanted(field=f"{container.field}/startupProbe/**"),
+                Wanted(field=f"{container.field}/readinessProbe/**", is_weak=True),
+                Wanted(field=f"{container.field}/startupProbe/**", is_weak=True),
                 Wanted(field=f"{container.field}/resources/limits/cpu", sense="lower", is_weak=True),
                 Wanted(field=f"{container.field}/resources/requests/cpu", sense="lower", is_weak=True),
             ),
