@@ -29,7 +29,7 @@ from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
 from agents.frames import Signature, Trace, find_traces, mapped
 from agents.logs import Template, only_in_canary
-from agents.podstates import Found, Scene, explanations, states_of
+from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
 from agents.reach import reached_by
 from agents.slowness import rank_slow
 from agents.suspects import Suspect, clues_of, rank
@@ -214,7 +214,7 @@ async def _with_commits(
     """The changes, those that may matter with the commit that made them."""
     name = bundle.manifest.rollout
     telling = [one for state in states.own for one in explanations(state, values, name)]
-    telling += [one for one in values if one.is_config]
+    telling += [one for one in values if one.is_config or is_of_rollout(one, bundle)]
     found = {one: await blamed(one, commits, manifests) for one in list(dict.fromkeys(telling))[:MOST_BLAMED]}
     return tuple(found.get(one, one) for one in values)
 

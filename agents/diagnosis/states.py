@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agents.changes import FieldChange, ValueChange
 from agents.diagnosis.config import culprit_of, named_setting, suspect_of
+from agents.diagnosis.exclusion import narrow, what_changed
 from agents.diagnosis.nouns import Category, Claim, Confidence, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
 from agents.diagnosis.traces import SURE
@@ -178,19 +179,13 @@ def _code(findings: Triage, state: State, suspect: Suspect) -> Diagnosis:
 
 
 def _unexplained(findings: Triage, state: State) -> Diagnosis:
-    """A state that no change explains: the world around it, or code whose change cannot be told."""
-    category, why = state.category, "no change that was looked at explains it"
-    confidence: Confidence = "low"
-    if state.category == "infrastructure" and state.weight >= KILLED:
-        confidence = "medium"
-    if state.category == "code":
-        why = "no field of its manifests that would explain it changed, so the code is suspected"
-        if findings.compared and not findings.commits:
-            return _unknown(findings, state, "neither its code nor a field that would explain it changed")
-    return Diagnosis(
-        category=category,
-        summary=f"{state.sentence}; {why}",
-        confidence=confidence,
+    """A state that no change explains: the world around it, or whatever else changed."""
+    is_code = state.category == "code"
+    is_plain = state.category == "infrastructure" and state.weight >= KILLED
+    diagnosis = Diagnosis(
+        category=state.category,
+        summary=f"{state.sentence}; no change that was looked at explains it",
+        confidence="medium" if is_plain else "low",
         location=None,
         culprit_commit=None,
         suspects=findings.suspects,
@@ -199,21 +194,12 @@ def _unexplained(findings: Triage, state: State) -> Diagnosis:
         failure=state.sentence,
         notes=(*_considered(findings, state), looked_at(findings)),
     )
-
-
-def _unknown(findings: Triage, state: State, why: str) -> Diagnosis:
-    return Diagnosis(
-        category="unknown",
-        summary=f"{state.sentence}; {why}; {looked_at(findings)}",
-        confidence="low",
-        location=None,
-        culprit_commit=None,
-        suspects=findings.suspects,
-        claims=_claims(findings, state),
-        strategy=None,
-        failure=state.sentence,
-        notes=_considered(findings, state),
-    )
+    if not is_code:
+        return diagnosis
+    if what_changed(findings) == "unknown" and findings.compared and not findings.commits:
+        summary = f"{state.sentence}; neither its code nor a field that would explain it changed; {looked_at(findings)}"
+        return diagnosis.model_copy(update={"category": "unknown", "summary": summary})
+    return narrow(findings, diagnosis)
 
 
 def _suspect(findings: Triage, state: State) -> Suspect | None:

@@ -1,6 +1,8 @@
 """Rules on traces: the change that explains a failure, or the fault that no change explains."""
 
+from agents.diagnosis.exclusion import narrow
 from agents.diagnosis.nouns import Claim, Diagnosis, Location
+from agents.diagnosis.seen import looked_at
 from agents.diagnosis.wording import headline, innermost, sound, subject
 from agents.evidence import cite_lines
 from agents.frames import Trace
@@ -46,7 +48,7 @@ def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Di
         why = "no change between the versions explains it"
     if findings.compared and not unreachable:
         why += ", so it may be a latent fault"
-    return Diagnosis(
+    found = Diagnosis(
         category="infrastructure" if unreachable else "code" if frame is not None else "unknown",
         summary=f"{headline(trace)}; {why}",
         confidence="low",
@@ -57,6 +59,7 @@ def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Di
         strategy=None,
         repository="source" if frame is not None else None,
     )
+    return found if found.category != "unknown" or findings.compared else narrow(findings, found)
 
 
 def without_trace(findings: Triage) -> Diagnosis:
@@ -69,20 +72,23 @@ def without_trace(findings: Triage) -> Diagnosis:
         for template in new
     ]
     if not findings.bundle.logs("canary"):
-        summary = "the canary left no logs, so the cause is not known"
+        seen = "the canary left no logs"
     elif not claims:
-        summary = "the canary's logs hold no traceback and no error of their own; the cause is not known"
+        seen = "the canary's logs hold no traceback and no error of their own"
     else:
-        summary = (
-            "the canary's logs hold errors that the stable version's do not, but no traceback; the cause is not known"
-        )
-    return Diagnosis(
+        seen = "the canary's logs hold errors that the stable version's do not, but no traceback"
+    found = Diagnosis(
         category="unknown",
-        summary=summary,
+        summary=seen,
         confidence="low",
         location=None,
         culprit_commit=None,
         suspects=findings.suspects,
         claims=sound(findings.bundle, claims),
         strategy=None,
+        notes=(looked_at(findings),),
     )
+    narrowed = narrow(findings, found) if claims else found
+    if narrowed.category != "unknown":
+        return narrowed
+    return found.model_copy(update={"summary": f"{seen}; the cause is not known; {looked_at(findings)}", "notes": ()})

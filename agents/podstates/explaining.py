@@ -6,6 +6,7 @@ from typing import TypeVar
 from agents.changes.fields import FieldChange, quantity, unescape
 from agents.changes.kustomize import GENERATED
 from agents.changes.values import ValueChange
+from agents.evidence import Bundle
 from agents.podstates.nouns import State, Wanted
 from agents.podstates.scene import segments
 
@@ -48,6 +49,11 @@ def _path(wanted: Wanted, change: FieldChange, rollout: str) -> list[str] | None
     if change.kind in TEMPLATES and tuple(path[:3]) == POD_SPEC and is_called(rollout, change.name):
         return path[3:]
     return None
+
+
+def is_of_rollout(change: ValueChange, bundle: Bundle) -> bool:
+    """Whether a changed value of the manifests is of the pod template of the rollout that failed."""
+    return _path(Wanted(field="**"), change, bundle.manifest.rollout) is not None
 
 
 def is_called(deployed: str, written: str) -> bool:
