@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Repositories, Repository
+from agents.changes import Repositories, Repository, read_manifests
 from agents.diagnosis import Diagnosis, settle
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
@@ -18,7 +18,7 @@ from agents.fix import Ground
 from agents.patch import Patch
 from agents.policy import ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
 from agents.pull_request import Forge
-from agents.triage import Triage, read_manifests, triage
+from agents.triage import Triage, triage
 from agents.verification import (
     Commands,
     Environment,

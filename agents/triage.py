@@ -11,12 +11,25 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import MOST_COMMITS, Commit, Repository, ValueChange, at_the_canary, manifest_changes
+from agents.changes import (
+    MOST_COMMITS,
+    Commit,
+    FieldChange,
+    Repository,
+    ValueChange,
+    at_the_canary,
+    blamed,
+    field_changes,
+    is_template,
+    manifest_changes,
+    read_manifests,
+)
 from agents.errors import Denied
-from agents.evidence import Bundle, ManifestSource, Side, manifest_source
+from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
 from agents.frames import Signature, Trace, find_traces, mapped
 from agents.logs import Difference, Template, compare, digest
+from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
 from agents.reach import reached_by
 from agents.slowness import rank_slow
 from agents.suspects import Suspect, clues_of, rank
@@ -27,6 +40,8 @@ Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
 MOST_TRACES = 20
 MOST_TEMPLATES = 20
+MOST_BLAMED = 40
+"""Changed values whose commit is looked for."""
 
 
 class Triage(BaseModel):
@@ -45,7 +60,12 @@ class Triage(BaseModel):
     """Those, and what it logs more or less often, or not at all."""
     slowdown: Slowdown | None
     """What the canary answers more slowly."""
+    states: Found
+    """What is wrong with the canary's pods, ReplicaSet and analysis."""
+    fields: tuple[FieldChange, ...]
+    """What differs between the pods' specs as they were deployed; pointers begin below the spec."""
     values: tuple[ValueChange, ...]
+    """What differs between the manifests."""
     suspects: tuple[Suspect, ...]
     commits: tuple[Commit, ...]
     """Between the versions, in the source repository, newest first."""
@@ -77,7 +97,9 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         suspects = await _rank_slow(slower, commits, source, canary)
     else:
         suspects = await asyncio.to_thread(rank, commits, clues_of(trace, templates), files)
-    values, manifest_commits = await _manifest_range(bundle, manifests, notes)
+    states = await asyncio.to_thread(states_of, bundle)
+    fields = await asyncio.to_thread(_deployed_difference, bundle)
+    values, manifest_commits = await _manifest_range(bundle, manifests, states, notes)
     return Triage(
         bundle=bundle,
         circumstance=circumstance(bundle),
@@ -87,6 +109,8 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         templates=templates[:MOST_TEMPLATES],
         differences=differences[:MOST_TEMPLATES],
         slowdown=slower,
+        states=states,
+        fields=fields,
         values=values,
         suspects=suspects,
         commits=commits,
@@ -156,8 +180,14 @@ async def _source_range(
     return canary, commits, True
 
 
+def _deployed_difference(bundle: Bundle) -> tuple[FieldChange, ...]:
+    """Between the pod templates of the two ReplicaSets; none where either is not known."""
+    stable, canary = (Scene(bundle, side).spec for side in ("stable", "canary"))
+    return field_changes(stable, canary) if stable and canary else ()
+
+
 async def _manifest_range(
-    bundle: Bundle, manifests: Repository | None, notes: list[str]
+    bundle: Bundle, manifests: Repository | None, states: Found, notes: list[str]
 ) -> tuple[tuple[ValueChange, ...], tuple[Commit, ...]]:
     origin = manifest_source(bundle)
     if manifests is None or origin is None:
@@ -173,23 +203,25 @@ async def _manifest_range(
     except Denied as error:
         notes.append(f"the manifests cannot be read: {error}")
         return (), ()
+    if any(is_template(path, text) for path, text in new.items()):
+        notes.append("the manifests hold Helm templates, which are not rendered: their values were not looked at")
     try:
-        return values, await manifests.commits(stable, canary)
+        commits = await manifests.commits(stable, canary)
+        return await _with_commits(values, commits, bundle, states, manifests), commits
     except Denied as error:
         notes.append(f"the changes of the manifests cannot be read: {error}")
         return values, ()
 
 
-async def read_manifests(manifests: Repository, commit: str, origin: ManifestSource) -> dict[str, str]:
-    """The YAML files below the Application's folder, by path."""
-    prefix = f"{origin.path.strip('/')}/" if origin.path.strip("/.") else ""
-    files: dict[str, str] = {}
-    for path in await manifests.files(commit):
-        if path.startswith(prefix) and path.endswith((".yaml", ".yml")) and len(files) < MOST_FILES_READ:
-            found = await manifests.read(commit, path)
-            if found.status == "ok":
-                files[path] = found.text
-    return files
+async def _with_commits(
+    values: Sequence[ValueChange], commits: Sequence[Commit], bundle: Bundle, states: Found, manifests: Repository
+) -> tuple[ValueChange, ...]:
+    """The changes, those that may matter with the commit that made them."""
+    name = bundle.manifest.rollout
+    telling = [one for state in states.own for one in explanations(state, values, name)]
+    telling += [one for one in values if one.is_config or is_of_rollout(one, bundle)]
+    found = {one: await blamed(one, commits, manifests) for one in list(dict.fromkeys(telling))[:MOST_BLAMED]}
+    return tuple(found.get(one, one) for one in values)
 
 
 async def _resolve(repository: Repository, revision: str | None, what: str, notes: list[str]) -> str | None:

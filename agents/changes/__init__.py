@@ -3,7 +3,9 @@
 Owns the `Repository` port, through which the core reads source and manifests and never writes.
 """
 
+from agents.changes.fields import FieldChange, field_changes
 from agents.changes.hunks import Hunk, Line, essence, hunks_of, renames_of
+from agents.changes.reading import blamed, is_template, read_manifests
 from agents.changes.repository import (
     MOST_COMMITS,
     MOST_MATCHES,
@@ -22,6 +24,7 @@ __all__ = [
     "MOST_MATCHES",
     "Blamed",
     "Commit",
+    "FieldChange",
     "FileText",
     "Hunk",
     "Line",
@@ -31,8 +34,12 @@ __all__ = [
     "ValueChange",
     "at_the_canary",
     "blame_value",
+    "blamed",
     "essence",
+    "field_changes",
     "hunks_of",
+    "is_template",
     "manifest_changes",
+    "read_manifests",
     "renames_of",
 ]
