@@ -48,7 +48,7 @@ def test_two_processes_may_migrate_at_once(db_url: str) -> None:
     assert ends == [("", 0), ("", 0)]
     engine = create_engine(with_driver(db_url))
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0002"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0003"]
     engine.dispose()
 
 
