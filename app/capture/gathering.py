@@ -6,12 +6,12 @@ webhook (FINDINGS 1). Everything else runs beside them.
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Target
+from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Status, Target
 from agents.evidence.origin import dig, mappings
-from agents.evidence.recording import Recording, join
+from agents.evidence.recording import Ending, Recording, endings, join
 from agents.evidence.relations import is_of_job, relate, side_of
 from agents.incident import NAME
 
@@ -56,12 +56,22 @@ class Gathering:
 
     def add(self, recording: Recording) -> None:
         """What was recorded while the pods still ran, where it says more than they do now."""
-        known = {dig(pod, "metadata").get("name") for pod in self.objects["pod"].objects}
-        pods = tuple(pod for pod in recording.pods if dig(pod, "metadata").get("name") not in known)
-        if pods:
-            self._keep("pod", Objects(status="ok", objects=pods))
+        self._append("pod", new_states(self._found("pod"), recording.pods))
+        known = {_uid(event) for event in self._found("event")}
+        self._append("event", [event for event in recording.events if _uid(event) not in known])
         for source, text in recording.logs.items():
             self.logs[source] = join(self.logs.get(source), text)
+
+    def _found(self, kind: Kind) -> tuple[dict[str, Any], ...]:
+        return self.objects[kind].objects if kind in self.objects else ()
+
+    def _append(self, kind: Kind, things: Sequence[dict[str, Any]]) -> None:
+        """Behind what was found: of two states of one object the later one comes first."""
+        if not things:
+            return
+        found = self.objects.get(kind, Objects(status="empty"))
+        status: Status = "ok" if found.status in {"ok", "empty"} else "truncated"
+        self.objects[kind] = Objects(status=status, reason=found.reason, objects=(*found.objects, *things))
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as work:
@@ -186,6 +196,23 @@ def is_settled(rollouts: Iterable[Mapping[str, Any]], target: Target) -> bool:
             return True
         return status.get("phase") is None and status.get("abort") is not True
     return True
+
+
+def new_states(found: Iterable[Mapping[str, Any]], recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Recorded states of pods that are not there any more, or that tell of an end which is not told of any more."""
+    told: dict[str, frozenset[Ending]] = {str(dig(pod, "metadata").get("name")): endings(pod) for pod in found}
+    new = []
+    for pod in recorded:
+        name, ended = str(dig(pod, "metadata").get("name")), endings(pod)
+        if name not in told or ended - told[name]:
+            new.append(pod)
+            told[name] = told.get(name, frozenset()) | ended
+    return new
+
+
+def _uid(thing: Mapping[str, Any]) -> str:
+    metadata = dig(thing, "metadata")
+    return str(metadata.get("uid") or metadata.get("name"))
 
 
 def _identity(thing: Mapping[str, Any], at: int) -> str:

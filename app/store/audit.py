@@ -1,4 +1,4 @@
-"""The audit trail: rows that are only ever added, which the database itself enforces (migration 0003)."""
+"""The audit trail: rows that are only ever added, which the database itself enforces (migration 0004)."""
 
 from datetime import datetime
 from typing import Any

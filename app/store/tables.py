@@ -178,6 +178,16 @@ bundle_items = Table(
     Column("content", LargeBinary, nullable=False, comment="zlib"),
 )
 
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("incident", ForeignKey("incidents.key"), primary_key=True),
+    Column("process", String(32), primary_key=True, comment="which process of the service heard it"),
+    Column("kept_at", Moment, nullable=False),
+    Column("content", LargeBinary, nullable=False, comment="redacted, zlib"),
+    Index(None, "kept_at"),
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.evidence import Bundle, LogSource
+from agents.evidence import Bundle, LogSource, Target
+from agents.evidence.recording import Recording as HeardRecording
 from app.capture import capture, target_of
 from app.clock import utc_now
 from app.recorder import LOG_BYTES, Log, Mode, Recorder
@@ -36,7 +37,9 @@ async def recording_of(
 
 
 async def captured(service: Service, recording: Recording, recorder: Recorder | None) -> Bundle:
-    recorded = recorder.recording if recorder else None
+    async def recorded(target: Target) -> tuple[HeardRecording, ...]:
+        return (recorder.recording(target),) if recorder else ()
+
     return await capture(service.live, incident_of(recording), 1, None, utc_now, recorded)
 
 
