@@ -38,7 +38,8 @@ def find_traces(item: str, text: str) -> tuple[Trace, ...]:
 def _bounded(traces: Sequence[Trace]) -> Iterator[Trace]:
     seen: Counter[Hashable] = Counter()
     for trace in traces:
-        failure = (trace.exception, trace.frames[0].path, trace.frames[0].line, trace.innermost)
+        deepest = [(frame.path, frame.line) for frame in trace.frames[:1]]  # some languages print none
+        failure = (trace.exception, *deepest, trace.innermost)
         seen[failure] += 1
         if seen[failure] <= MOST_ALIKE:
             yield trace
