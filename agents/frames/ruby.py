@@ -206,9 +206,19 @@ def _named_above(rows: Sequence[str], at: int, free: int) -> tuple[int, str | No
         match = _name_in(row.rstrip())
         if match is not None:
             more = [] if match.re is NAMED[0] else [line.strip() for line in rows[above + 1 : at] if line.strip()]
-            return above, match["type"], "\n".join([match["message"], *more])
+            begin, before = _begin_of_logged(rows, above, lowest) if match.re is NAMED[3] else (above, [])
+            return begin, match["type"], "\n".join([*before, match["message"], *more])
     blamed = LOGS.search(rows[at - 1][:LONGEST_LINE]) if at > free else None
     return at, None, (blamed["message"] if blamed else "")
+
+
+def _begin_of_logged(rows: Sequence[str], last: int, lowest: int) -> tuple[int, list[str]]:
+    """Where a logged message of several lines begins that ends with its type, and its lines before the last."""
+    for above in range(last, lowest - 1, -1):
+        logged = LOGS.match(rows[above][:LONGEST_LINE])
+        if logged is not None:
+            return above, [logged["message"], *rows[above + 1 : last]] if above < last else []
+    return last, []
 
 
 def _name_in(row: str) -> re.Match[str] | None:
