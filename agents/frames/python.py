@@ -48,7 +48,6 @@ def find(lines: Sequence[str]) -> tuple[Trace, ...]:
             found.append(_after_chain(lines, found, trace))
         elif group is not None:
             found.append(_with_member(lines, found.pop(), trace))
-            group = (at, group[1])  # the lines before this member have been looked at
         else:
             found.append(_after_chain(lines, found, trace))
         at = after
