@@ -7,13 +7,13 @@ worst is printed with the seed that makes the text again (`tests.fuzzing.mutated
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmarks import Result
-from tests.fuzzing import Target, corpus, mutated, targets
+from tests.fuzzing import Deformed, Target, corpus, mutated, targets
 
-TEXTS = 4000
+TEXTS = 3000
 LOOKED_INTO = 8
 """Texts of each reader whose growth is measured: the slowest for their length."""
 LONG_ENOUGH = 2000
@@ -35,10 +35,11 @@ class Reading(NamedTuple):
 def measure() -> Result:
     """Failures, and the worst time and growth, of every reader."""
     texts = corpus()
+    deformed = [mutated(texts, seed) for seed in range(TEXTS)]
     figures: dict[str, Any] = {"texts": TEXTS, "corpus": len(texts)}
     faults: list[str] = []
     for name, target in targets().items():
-        readings, failed = _read_all(target, texts)
+        readings, failed = _read_all(target, deformed)
         faults += [f"{name} failed on {one}" for one in failed]
         slowest = sorted(readings, key=lambda reading: -reading.ms_per_mb)[:LOOKED_INTO]
         growths = [(_growth(target, texts, reading.seed), reading) for reading in slowest]
@@ -55,11 +56,10 @@ def measure() -> Result:
     return Result(figures, {}, tuple(faults))
 
 
-def _read_all(target: Target, texts: Mapping[str, str]) -> tuple[list[Reading], list[str]]:
+def _read_all(target: Target, texts: Sequence[Deformed]) -> tuple[list[Reading], list[str]]:
     readings: list[Reading] = []
     failed: list[str] = []
-    for seed in range(TEXTS):
-        deformed = mutated(texts, seed)
+    for seed, deformed in enumerate(texts):
         begin = time.process_time()
         try:
             target(deformed.text)

@@ -17,7 +17,14 @@ from agents.redaction import Redactor
 from agents.traffic import answers_in
 
 FOLDER = Path(__file__).parent
-TEXTS_IN = ("unit/agents/frames/test_*.py", "unit/agents/test_frames.py", "unit/agents/**/test_log*.py")
+TEXTS_IN = (
+    "unit/agents/frames/test_*.py",
+    "unit/agents/logs/test_*.py",
+    "unit/agents/test_frames.py",
+    "unit/agents/test_logs.py",
+)
+RECORDED_IN = (("unit/agents/frames/recorded/**/*.txt", 1), ("recordings/**/*.log", 9))
+"""Where recorded texts lie, and how many of them stand for one that is taken: those of pods are much alike."""
 SHORTEST = 60
 LONGEST_RECORDING = 20_000
 LONG_LINE = 10_000
@@ -61,8 +68,10 @@ def corpus() -> Mapping[str, str]:
     for pattern in TEXTS_IN:
         for file in sorted(FOLDER.glob(pattern)):
             found.update(_texts(file))
-    for log in sorted((FOLDER / "recordings").rglob("*.log"))[::9]:
-        found[log.relative_to(FOLDER).as_posix()] = log.read_text(encoding="utf-8")[:LONGEST_RECORDING]
+    for pattern, step in RECORDED_IN:
+        for log in sorted(FOLDER.glob(pattern))[::step]:
+            text = log.read_bytes().decode("utf-8", errors="replace")
+            found[log.relative_to(FOLDER).as_posix()] = text[:LONGEST_RECORDING]
     return found
 
 

@@ -37,6 +37,8 @@ ELSEWHERE = re.compile(r"^/_\d?/|(?:^|/)\.nuget/|(?:^|/)(?:[A-Za-z]:)?/agent/_wo
 LOCAL = re.compile(r"<(?P<outer>.*)>g__(?P<name>\w{1,200})\|")
 MADE_UP = re.compile(r"^<*(?P<name>[\w.$]{0,200})")
 CLOSURE_CLASS = re.compile(r"^<>c(?:__DisplayClass[\d_]{1,20})?(?:`\d{1,2}|<[^.]{0,100}>)?$")
+OVERFLOW = re.compile(r"^\s*(?:Process terminated\. )?Stack overflow\.\s*$")
+REPEATED = re.compile(r"^\s*(?:Repeat \d{1,9} times:|-{3,80})\s*$")
 LONGEST_LINE = 4000
 LONGEST_TRACE = 2000
 LONGEST_MESSAGE = 60
@@ -59,6 +61,11 @@ def find(rows: Sequence[str]) -> tuple[Trace, ...]:
     found: list[Trace] = []
     at = free = 0
     while at < len(rows):
+        if OVERFLOW.match(rows[at][:100]):
+            trace, at = _read_overflow(rows, at)
+            found += [trace] if trace is not None else []
+            free = at
+            continue
         if _frame_at(rows, at) is None:
             at += 1
             continue
@@ -143,6 +150,21 @@ def _read(rows: Sequence[str], first: int, opened: list[Open]) -> tuple[Trace | 
     return (whole if has_frame else None), last + 1
 
 
+def _read_overflow(rows: Sequence[str], first: int) -> tuple[Trace | None, int]:
+    """What the run time prints of a stack overflow: calls with the types of their arguments, repeated ones once."""
+    one = Open(None, first)
+    one.kind = "System.StackOverflowException"
+    at = first + 1
+    while at < len(rows) and at - first < LONGEST_TRACE:
+        match = FRAME.match(rows[at][:LONGEST_LINE])
+        if match is not None:
+            one.frames.append(match)
+        elif not REPEATED.match(rows[at][:200]):
+            break
+        at += 1
+    return (_trace(one, first, at - 1) if one.frames else None), at
+
+
 def _goes_on(rows: Sequence[str], at: int, last: int) -> bool:
     """Whether the exception goes on after a line that is none of its own: an aggregate has a blank or two between."""
     return at - last <= 2 and not rows[at].strip()
@@ -218,4 +240,4 @@ def _parts(printed: str) -> list[str]:
     return parts
 
 
-READER = Reader("dotnet", ("Exception", ":line "), find)
+READER = Reader("dotnet", ("Exception", ":line ", "Stack overflow."), find)

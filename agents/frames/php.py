@@ -4,11 +4,13 @@ PHP names a frame by what was *called* there, so each place takes its function f
 first exception first (`Next` ones came from it); Monolog the last one first (`[previous exception]`).
 """
 
+import json
 import re
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from agents.frames.nouns import Frame, Reader, Trace
+from agents.frames.php_calls import frame_at, frames_of
 
 TYPE = r"(?P<type>\\?[A-Za-z_]\w{0,100}+(?:\\{1,2}\w{1,100}+){0,20}(?:@anonymous)?)"
 MARKED = re.compile(r"(?P<lead>Uncaught|Next) (?:exception ')?" + TYPE + r"'?(?:: | in |$)")
@@ -39,9 +41,9 @@ CONSOLE_FRAME = re.compile(
 )
 SAID = re.compile(r"^.{0,100}?child \d+ said into std(?:err|out): \"(?P<text>.*?)\"?(?:, pipe is closed)?$")
 """How PHP-FPM passes on a worker's line."""
-DEPENDENCY = re.compile(r"(?:^|/)vendor/|^phar://|^/usr/(?:local/)?(?:share|lib)/php/")
-CLOSURE = re.compile(r"\{closure(?::(?P<inside>[^{}]{1,300}?)(?:\(\))?:\d+)?\}")
-INTERNAL = "[internal function]"
+JSON_EXCEPTION = ('"exception":{"class":', '"exception": {"class":')
+"""How Monolog's JSON formatter writes an exception: its class, message, `file:line` and the places of its trace."""
+JSON_PLACE = re.compile(r"^(?P<path>.{1,500}):(?P<line>\d{1,9})$")
 FOLDED = "\\nStack trace:\\n"
 """How Apache's error log writes an uncaught exception: on one line."""
 LONGEST_LINE = 20_000
@@ -62,7 +64,7 @@ class Thrown(NamedTuple):
     trace: Trace
     begin: int
     after: int
-    form: Literal["stack", "monolog", "console", "fatal"]
+    form: Literal["stack", "monolog", "json", "console", "fatal"]
     chained: bool
     """Whether it says that it belongs to the exception printed before it, if that has the same form."""
 
@@ -95,7 +97,7 @@ def _unfolded(rows: Sequence[str]) -> list[Line]:
         said = SAID.match(row[:LONGEST_LINE]) if "said into std" in row[:200] else None
         text = said["text"] if said else row
         parts = text.split("\\n") if FOLDED in text else [text]
-        lines += [Line(number, part[:LONGEST_LINE]) for part in parts]
+        lines += [Line(number, part if part.startswith("{") else part[:LONGEST_LINE]) for part in parts]
     return lines
 
 
@@ -106,6 +108,8 @@ def _read(lines: Sequence[Line], at: int, free: int) -> Thrown | None:
         return _read_thrown(lines, at, free)
     if "[object] (" in text and (match := MONOLOG.search(text)):
         return _read_monolog(lines, at, match)
+    if any(opening in text for opening in JSON_EXCEPTION):
+        return _read_json(lines, at)
     if " error: " in text and (fatal := FATAL.search(text)):
         return _read_fatal(lines, at, fatal)
     console = CONSOLE.match(text)
@@ -131,7 +135,7 @@ def _read_thrown(lines: Sequence[Line], at: int, free: int) -> Thrown | None:
             after += 1
         message = head[len(match["type"]) :].removeprefix(":").strip().removesuffix("'")
         first = _trace(lines, begin, after, match["type"], message)
-        frames = _frames(ending["path"], int(ending["line"]), calls)
+        frames = frames_of(ending["path"], int(ending["line"]), calls)
         chained = match["lead"] == "Next"
         return Thrown(first.model_copy(update={"frames": frames}), begin, after, "stack", chained=chained)
     return None
@@ -156,7 +160,7 @@ def _read_monolog(lines: Sequence[Line], at: int, match: re.Match[str]) -> Throw
         calls, after = _calls(lines, after + 1)
         if after < len(lines) and lines[after].text.startswith('"}'):
             after += 1
-    frames = _frames(place["path"], int(place["line"]), calls)
+    frames = frames_of(place["path"], int(place["line"]), calls)
     trace = _trace(lines, at, after, match["type"], message).model_copy(update={"frames": frames})
     return Thrown(trace, at, after, "monolog", chained=match["previous"] is not None)
 
@@ -174,14 +178,41 @@ def _read_fatal(lines: Sequence[Line], at: int, match: re.Match[str]) -> Thrown 
     uncaught = UNCAUGHT.match(message)
     kind = "ParseError" if match["severity"] == "Parse" else uncaught["type"] if uncaught else "FatalError"
     trace = _trace(lines, at, after, kind, message[uncaught.end() :] if uncaught else message)
-    frames = _frames(ending["path"], int(ending["line"]), calls)
+    frames = frames_of(ending["path"], int(ending["line"]), calls)
     return Thrown(trace.model_copy(update={"frames": frames}), at, after, "fatal", chained=False)
+
+
+def _read_json(lines: Sequence[Line], at: int) -> Thrown | None:
+    """Monolog's JSON: the exception with its previous ones inside, innermost place first, without functions."""
+    try:
+        record = json.loads(lines[at].text)
+    except (ValueError, RecursionError):
+        return None
+    context = record.get("context") if isinstance(record, dict) else None
+    told = next((one["exception"] for one in (context, record) if isinstance(one, dict) and "exception" in one), None)
+    chain: list[Trace] = []
+    while isinstance(told, dict) and len(chain) < LONGEST_MESSAGE:
+        frames = tuple(_json_frames(told))
+        trace = _trace(lines, at, at + 1, str(told.get("class")), str(told.get("message", "")))
+        chain += [trace.model_copy(update={"frames": frames})] if frames else []
+        told = told.get("previous")
+    if not chain:
+        return None
+    whole = chain[0].model_copy(update={"causes": tuple(reversed(chain[1:]))})
+    return Thrown(whole, at, at + 1, "json", chained=False)
+
+
+def _json_frames(told: Mapping[str, Any]) -> list[Frame]:
+    trace = told.get("trace")
+    places = [told.get("file"), *(trace if isinstance(trace, list) else [])]
+    matches = [JSON_PLACE.match(place) for place in places[:LONGEST_TRACE] if isinstance(place, str)]
+    return [frame_at(match["path"], int(match["line"]), None) for match in matches if match]
 
 
 def _read_console(lines: Sequence[Line], at: int, match: re.Match[str]) -> Thrown:
     """Symfony's console: a place, the message in a block, and with `-v` the type and the calls, innermost first."""
     kind, said = None, []
-    frames = [_frame(match["path"], int(match["line"]), None)]
+    frames = [frame_at(match["path"], int(match["line"]), None)]
     after = at + 1
     for end in range(at + 1, min(at + LONGEST_MESSAGE, len(lines))):
         text = lines[end].text
@@ -198,7 +229,7 @@ def _read_console(lines: Sequence[Line], at: int, match: re.Match[str]) -> Throw
             calls.append(call)
             after += 1
         named_by = [call["call"] for call in calls[1:]] + [None]
-        full = [_frame(call["path"], int(call["line"]), name) for call, name in zip(calls, named_by, strict=False)]
+        full = [frame_at(call["path"], int(call["line"]), name) for call, name in zip(calls, named_by, strict=False)]
         frames = full or frames
     trace = _trace(lines, at, after, kind, " ".join(said)).model_copy(update={"frames": tuple(frames)})
     return Thrown(trace, at, after, "console", chained=True)
@@ -216,51 +247,6 @@ def _calls(lines: Sequence[Line], at: int) -> tuple[list[re.Match[str]], int]:
             break
         calls.append(call)
     return calls, at
-
-
-def _frames(path: str, line: int, calls: Sequence[re.Match[str]]) -> tuple[Frame, ...]:
-    """Every place with the function that it lies in, which is what the next line says was called."""
-    frames: list[Frame] = []
-    here: tuple[str, int] = (path, line)
-    for at, call in enumerate(calls):
-        there = (INTERNAL, 0) if call["inner"] else (call["path"], int(call["line"]))
-        if at == 0 and there == here:  # thrown by a function of PHP itself, which has no place of its own
-            here = (INTERNAL, 0)
-        frames.append(_frame(*here, call["call"]))
-        here = there
-    return (*frames, _frame(*here, None))
-
-
-def _frame(path: str, line: int, call: str | None) -> Frame:
-    path = path.replace("\\", "/")
-    module, function = _named(call) if call else (None, None)
-    kind: Literal["application", "dependency", "runtime"] = "application"
-    if path == INTERNAL:
-        kind = "runtime"
-    elif DEPENDENCY.search(path):
-        kind = "dependency"
-    return Frame(path=path, line=line, function=function, code=None, kind=kind, module=module)
-
-
-def _named(call: str) -> tuple[str | None, str | None]:
-    """Class or namespace, and function, of a call like `Cart->total(Array)`; a closure is told by what it stands in."""
-    call = call[:1000].replace("\\\\", "\\")
-    closure = CLOSURE.search(call)
-    if closure is not None:
-        inside = closure["inside"]
-        if inside:
-            return _named(f"{inside}(")
-        owner = re.split(r"->|::", call[: closure.start()])[0].rstrip("\\")
-        return (owner or None), None
-    name = call.partition("(")[0].strip()
-    if name in {"include", "include_once", "require", "require_once", "eval"}:
-        return None, None
-    for mark in ("->", "::"):
-        owner, found, method = name.rpartition(mark)
-        if found:
-            return owner, method
-    owner, _, function = name.rpartition("\\")
-    return (owner or None), (function or None)
 
 
 def _trace(lines: Sequence[Line], begin: int, after: int, kind: str | None, message: str) -> Trace:
@@ -282,7 +268,10 @@ def _joined(chain: Sequence[Thrown]) -> Trace:
     first, last = traces[0].first_line, traces[-1].last_line
     if chain[-1].form != "stack":
         traces.reverse()
-    return traces[-1].model_copy(update={"first_line": first, "last_line": last, "causes": tuple(traces[:-1])})
+    causes = (*traces[:-1], *traces[-1].causes)
+    return traces[-1].model_copy(update={"first_line": first, "last_line": last, "causes": causes})
 
 
-READER = Reader("php", ("Stack trace:", "[object] (", "PHP ", "Fatal error", "Parse error", ".php line "), find)
+READER = Reader(
+    "php", ("Stack trace:", "[object] (", "PHP ", "Fatal error", "Parse error", ".php line ", *JSON_EXCEPTION), find
+)

@@ -6,18 +6,12 @@ line above: `NoMethodError (undefined method 'x' for nil):`, `KeyError: key not 
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from agents.frames.nouns import Frame, Reader, Trace
+from agents.frames.ruby_places import FRAME, PATH, PLACE, frame_at, frame_of, frames_from, without_c_places
 
-PATH = (
-    r"(?:<internal:[^>\s]{1,200}>[^:\s]{0,100}|\(eval(?: at [^)\n]{1,300})?\)|-e|"
-    r"[^\s:()<>'\"`\[\]#][^\s:'\"`\[\]]{0,400})"
-)
 CONSTANT = r"(?P<type>[A-Z]\w{0,100}(?:::[A-Z]\w{0,100}){0,10})"
-PLACE = r"(?P<path>" + PATH + r"):(?P<line>\d{1,9}):in [`'](?P<label>[^`'\n]{1,300})'"
-FRAME = re.compile(r"^(?:\[[^\]\n]{1,100}\] ){0,4}\s*(?:(?P<number>\d{1,6}): )?(?P<from>from )?" + PLACE + r"\s*$")
 HEAD = re.compile(r"(?:^|(?<=\s))" + PLACE + r": (?P<said>.*)$")
 """The first line that the interpreter prints: the innermost place, and what happened there."""
 LOGGED = re.compile(r"(?:^|\s)[A-Z]{4,7}(?: -- [^:]{0,80})?: (?:\[[^\]\n]{1,100}\] ){0,4}" + PLACE + r"\s*$")
@@ -48,20 +42,10 @@ SYNTAX = re.compile(
     + PATH
     + r"):(?P<line>\d{1,9}): syntax error.*)"
 )
-LEFT_OUT = re.compile(r"^\s*\.{3} ?\d{1,9} levels\.{3}\s*$")
-RUNTIME = re.compile(r"^<internal:|(?:^|/)lib/ruby/(?:\d[\w.]{0,20}|vendor_ruby|site_ruby)/(?!gems/)")
-DEPENDENCY = re.compile(r"(?:^|/)gems/|^/usr/local/bundle/|(?:^|/)vendor/bundle/|^/usr/(?:local/)?bin/")
-LABEL = re.compile(r"^(?:(?:block(?: \(\d{1,3} levels\))?|rescue|ensure|eval) in ){0,6}(?P<name>.*)$")
-PLACEHOLDER = re.compile(r"^<(?P<what>\w{1,20})(?::(?P<owner>[\w:]{1,200}))?")
 LONGEST_LINE = 4000
-LONGEST_TRACE = 2000
 LONGEST_MESSAGE = 50
 LONGEST_WAY_UP = 16
 """Lines above a backtrace in which its exception is looked for; Rails quotes the template there."""
-
-
-Form = Literal["bare", "printed", "numbered"]
-"""How the places of a backtrace are written: alone, after `from`, or after `3: from`."""
 
 
 class Read(NamedTuple):
@@ -98,7 +82,7 @@ def _read(rows: Sequence[str], at: int, free: int) -> Read | None:
     syntax = SYNTAX.match(row) if ": syntax error" in row else None
     if syntax is None or not syntax["path"]:
         return None
-    frame = _frame(syntax["path"], int(syntax["line"]), None)
+    frame = frame_at(syntax["path"], int(syntax["line"]), None)
     return Read(_trace(at, at, "SyntaxError", row.partition(": ")[2], [frame]), at + 1)
 
 
@@ -134,16 +118,16 @@ def _read_one(rows: Sequence[str], at: int, head: re.Match[str]) -> Read | None:
             said = SAID.match(row)
         message.append(row)
         at += 1
-    frames, after = _frames(rows, at, "printed")
+    frames, after = frames_from(rows, at, "printed")
     if said is None or (not frames and at - begin > 1):
         lone = SAID.match(head["said"])
         if lone is None:
             return None
         said, message, after = lone, [head["said"]], begin + 1
-    places = [_frame_of(head), *frames]
+    places = [frame_of(head), *frames]
     syntax = SYNTAX.match(head["said"]) if said["type"] == "SyntaxError" else None
     if syntax is not None and syntax["path"]:
-        places.insert(0, _frame(syntax["path"], int(syntax["line"]), None))
+        places.insert(0, frame_at(syntax["path"], int(syntax["line"]), None))
     text = "\n".join(message).replace(f" ({said['type']})", "", 1)
     return Read(_trace(begin, after - 1, said["type"], text, places), after)
 
@@ -153,12 +137,12 @@ def _read_reversed(rows: Sequence[str], at: int) -> Read | None:
     chain: list[Trace] = []
     after = at + 1
     while after < len(rows) and len(chain) < LONGEST_MESSAGE:
-        frames, end = _frames(rows, after, "numbered")
+        frames, end = frames_from(rows, after, "numbered")
         head = HEAD.search(rows[end][:LONGEST_LINE]) if end < len(rows) else None
         said = SAID.match(head["said"]) if head else None
         if head is None or said is None or (chain and not frames):
             break
-        places = [_frame_of(head), *reversed(frames)]
+        places = [frame_of(head), *reversed(frames)]
         chain.append(_trace(after if chain else at, end, said["type"], said["message"], places))
         after = end + 1
     if not chain:
@@ -188,8 +172,8 @@ def _read_logged(rows: Sequence[str], at: int, free: int) -> Read | None:
 
 def _read_backtrace(rows: Sequence[str], at: int, free: int) -> Read | None:
     first = LOGGED.search(rows[at][:LONGEST_LINE])
-    frames, after = _frames(rows, at + 1 if first else at)
-    places = [*([_frame_of(first)] if first else []), *frames]
+    frames, after = frames_from(rows, at + 1 if first else at)
+    places = [*([frame_of(first)] if first else []), *frames]
     begin, kind, message = _named_above(rows, at, free)
     if kind is None and len(places) < 2:
         return None
@@ -206,9 +190,19 @@ def _named_above(rows: Sequence[str], at: int, free: int) -> tuple[int, str | No
         match = _name_in(row.rstrip())
         if match is not None:
             more = [] if match.re is NAMED[0] else [line.strip() for line in rows[above + 1 : at] if line.strip()]
-            return above, match["type"], "\n".join([match["message"], *more])
+            begin, before = _begin_of_logged(rows, above, lowest) if match.re is NAMED[3] else (above, [])
+            return begin, match["type"], "\n".join([*before, match["message"], *more])
     blamed = LOGS.search(rows[at - 1][:LONGEST_LINE]) if at > free else None
     return at, None, (blamed["message"] if blamed else "")
+
+
+def _begin_of_logged(rows: Sequence[str], last: int, lowest: int) -> tuple[int, list[str]]:
+    """Where a logged message of several lines begins that ends with its type, and its lines before the last."""
+    for above in range(last, lowest - 1, -1):
+        logged = LOGS.match(rows[above][:LONGEST_LINE])
+        if logged is not None:
+            return above, [logged["message"], *rows[above + 1 : last]] if above < last else []
+    return last, []
 
 
 def _name_in(row: str) -> re.Match[str] | None:
@@ -223,55 +217,6 @@ def _name_in(row: str) -> re.Match[str] | None:
     return None
 
 
-def _frames(rows: Sequence[str], at: int, form: Form = "bare") -> tuple[list[Frame], int]:
-    """The places from a row on, in the order printed, and the index after them."""
-    frames: list[Frame] = []
-    begin = at
-    while at < len(rows) and at - begin < LONGEST_TRACE:
-        row = rows[at][:LONGEST_LINE]
-        match = FRAME.match(row)
-        if match is not None and form in (_form(match), "bare"):
-            frames.append(_frame_of(match))
-        elif not LEFT_OUT.match(row) or not frames:
-            break
-        at += 1
-    return frames, at
-
-
-def _form(match: re.Match[str]) -> Form:
-    if match["from"] is None:
-        return "bare"
-    return "numbered" if match["number"] else "printed"
-
-
-def _frame_of(match: re.Match[str]) -> Frame:
-    return _frame(match["path"], int(match["line"]), match["label"])
-
-
-def _frame(path: str, line: int, label: str | None) -> Frame:
-    kind: Literal["application", "dependency", "runtime"] = "application"
-    if RUNTIME.search(path):
-        kind = "runtime"
-    elif DEPENDENCY.search(path):
-        kind = "dependency"
-    module, function = _names(label) if label else (None, None)
-    return Frame(path=path, line=line, function=function, code=None, kind=kind, module=module)
-
-
-def _names(label: str) -> tuple[str | None, str | None]:
-    """Class and method of a label, without what part of the method it is: `block in Cart#total` is `total`."""
-    found = LABEL.match(label)
-    name = found["name"] if found else label
-    placeholder = PLACEHOLDER.match(name)
-    if placeholder is not None:
-        return placeholder["owner"], None
-    for mark in ("#", "."):
-        owner, separator, method = name.rpartition(mark)
-        if separator and owner[:1].isupper():
-            return owner, method
-    return None, name
-
-
 def _trace(begin: int, last: int, kind: str | None, message: str, frames: Sequence[Frame]) -> Trace:
     return Trace(
         item="",
@@ -280,18 +225,8 @@ def _trace(begin: int, last: int, kind: str | None, message: str, frames: Sequen
         last_line=last + 1,
         exception=kind.rpartition("::")[2] if kind else None,
         message=message.strip(),
-        frames=tuple(_without_c_places(frames)),
+        frames=tuple(without_c_places(frames)),
     )
-
-
-def _without_c_places(frames: Sequence[Frame]) -> list[Frame]:
-    """A method written in C is said to be where it was called: it is not the function that stands there."""
-    found = list(frames)
-    for at, (frame, caller) in enumerate(pairwise(frames)):
-        same_place = (frame.path, frame.line) == (caller.path, caller.line)
-        if same_place and frame.function != caller.function and frame.function and frame.kind == "application":
-            found[at] = frame.model_copy(update={"kind": "runtime"})
-    return found
 
 
 def _is_same(one: Trace, other: Trace) -> bool:

@@ -6,9 +6,9 @@ the rest, with files only where the build kept them. Symbols are told as in the 
 
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
 
 from agents.frames.nouns import Frame, Reader, Trace
+from agents.frames.rust_symbols import Call, classed, placed
 
 PLACE = r"(?P<path>[^\s:']{1,500}):(?P<line>\d{1,9}):\d{1,9}"
 PANIC = re.compile(r"thread '(?P<thread>[^'\n]{0,200})'(?: \(\d{1,20}\))? panicked at (?P<rest>.*)$")
@@ -27,80 +27,15 @@ HIDDEN = re.compile(r"^\s*⋮")
 CAUSED_BY = re.compile(r"^\s*Caused by:\s*$")
 CAUSE = re.compile(r"^\s{2,8}(?:(?P<number>\d{1,4}): )?(?P<message>\S.*)$")
 ERROR = re.compile(r"(?:^|[\s\]])(?:Error|ERROR|error)\b:? ?(?P<message>.*)$")
+CRASHED = re.compile(r"^\s*The application panicked \(crashed\)\.\s*$")
+"""How color-eyre tells of a panic: the message and the place on lines of their own."""
+CRASHED_MESSAGE = re.compile(r"^\s*Message:\s{1,8}(?P<message>.*)$")
+CRASHED_AT = re.compile(r"^\s*Location:\s{1,8}(?P<path>[^\s:]{1,500}):(?P<line>\d{1,9})\s*$")
 LOCATION = re.compile(r"^\s*Location:\s*$")
 LOCATION_AT = re.compile(r"^\s+" + PLACE + r"\s*$")
-RUNTIME_PATH = re.compile(
-    r"^/rustc/|/rustlib/src/rust/library/|^\./(?:csu|nptl|misc|stdlib)/|^library/(?:std|core|alloc)/src/"
-)
-DEPENDENCY_PATH = re.compile(r"(?:^|/)(?:\.?cargo/)?(?:registry/src|git/checkouts)/|(?:^|/)vendor/")
-RUNTIME_CRATES = frozenset(("std", "core", "alloc", "__rustc", "rust_panic", "rust_begin_unwind", "backtrace", "test"))
-PACKAGES = frozenset(
-    (
-        *(
-            "tokio",
-            "tokio_util",
-            "futures",
-            "futures_util",
-            "futures_core",
-            "hyper",
-            "hyper_util",
-            "tower",
-            "axum",
-            "actix_web",
-        ),
-        *(
-            "actix_rt",
-            "actix_server",
-            "actix_http",
-            "warp",
-            "rocket",
-            "tonic",
-            "h2",
-            "reqwest",
-            "serde",
-            "serde_json",
-            "anyhow",
-        ),
-        *(
-            "eyre",
-            "color_eyre",
-            "sqlx",
-            "sqlx_core",
-            "diesel",
-            "rayon",
-            "rayon_core",
-            "tracing",
-            "clap",
-            "async_std",
-            "smol",
-        ),
-        *(
-            "crossbeam_utils",
-            "tower_http",
-            "tower_service",
-            "axum_core",
-            "pin_project_lite",
-            "mio",
-            "rustls",
-            "openssl",
-        ),
-    )
-)
-"""Crates that everybody uses: a backtrace without files does not say which frames are the program's own."""
-HASH = re.compile(r"::h[0-9a-f]{16}$")
-CRATE_HASH = re.compile(r"\[[0-9a-f]{8,20}\]")
-MADE_UP = re.compile(r"^\{+[\w#:. -]{1,60}\}+$")
 LONGEST_LINE = 4000
 LONGEST_TRACE = 2000
 LONGEST_MESSAGE = 50
-
-
-class Call(NamedTuple):
-    """A frame as printed: the symbol, and its place where the build kept it."""
-
-    name: str
-    path: str
-    line: int
 
 
 def find(rows: Sequence[str]) -> tuple[Trace, ...]:
@@ -115,6 +50,8 @@ def find(rows: Sequence[str]) -> tuple[Trace, ...]:
         elif row.startswith(("thread '", "memory allocation of")) and DIED.match(row):
             kind = "stack overflow" if row.startswith("thread") else "out of memory"
             trace = _trace(at, at, kind, row.strip(), ())
+        elif CRASHED.match(row):
+            trace, after = _read_crashed(rows, at)
         elif CAUSED_BY.match(row):
             trace, after = _read_chain(rows, at, free)
         elif BACKTRACE.match(row):
@@ -136,8 +73,26 @@ def _read_panic(rows: Sequence[str], at: int, panic: re.Match[str]) -> tuple[Tra
     if place is None:
         return None, at + 1
     calls, after = _backtrace(rows, after)
-    frames = _placed(_classed(calls), place["path"], int(place["line"]))
+    frames = placed(classed(calls), place["path"], int(place["line"]))
     return _trace(at, after - 1, "panic", message, frames), after
+
+
+def _read_crashed(rows: Sequence[str], at: int) -> tuple[Trace | None, int]:
+    said = CRASHED_MESSAGE.match(rows[at + 1][:LONGEST_LINE]) if at + 1 < len(rows) else None
+    if said is None:
+        return None, at + 1
+    message = [said["message"]]
+    for end in range(at + 2, min(at + LONGEST_MESSAGE, len(rows))):
+        place = CRASHED_AT.match(rows[end][:LONGEST_LINE])
+        if place is not None:
+            calls, after = _backtrace(rows, _after_blanks(rows, end + 1))
+            after = after if calls else end + 1
+            frames = placed(classed(calls), place["path"], int(place["line"]))
+            return _trace(at, after - 1, "panic", "\n".join(message), frames), after
+        if CRASHED.match(rows[end][:200]):
+            break
+        message.append(rows[end])
+    return None, at + 1
 
 
 def _message(rows: Sequence[str], at: int) -> tuple[str, int]:
@@ -218,9 +173,9 @@ def _where(rows: Sequence[str], at: int) -> tuple[tuple[Frame, ...], int]:
         location = LOCATION_AT.match(rows[start + 1][:LONGEST_LINE])
         at = start + 2 if location else at
     calls, after = _backtrace(rows, _after_blanks(rows, at))
-    frames = _classed(calls)
+    frames = classed(calls)
     if location is not None:
-        frames = _placed(frames, location["path"], int(location["line"]))
+        frames = placed(frames, location["path"], int(location["line"]))
     return tuple(frames), (after if calls else at)
 
 
@@ -238,7 +193,7 @@ def _read_lone_backtrace(rows: Sequence[str], at: int, free: int) -> tuple[Trace
         return None, at + 1
     begin, message = _error_above(rows, at, max(free, at - 4))
     kind = None if begin is None else "Error"
-    return _trace(at if begin is None else begin, after - 1, kind, message, _classed(calls)), after
+    return _trace(at if begin is None else begin, after - 1, kind, message, classed(calls)), after
 
 
 def _backtrace(rows: Sequence[str], at: int) -> tuple[list[Call], int]:
@@ -267,75 +222,6 @@ def _backtrace(rows: Sequence[str], at: int) -> tuple[list[Call], int]:
     return calls, end
 
 
-def _classed(calls: Sequence[Call]) -> list[Frame]:
-    """The frames. Of those without a file the program's own are told by the crate of `main`, or by not being known."""
-    own = next((call.name.partition("::")[0] for call in calls if re.match(r"\w+::main(?:::|$)", call.name)), None)
-    has_files = any(call.path and _kind(call, None, has_files=True) == "application" for call in calls)
-    return [_frame(call, _kind(call, own, has_files=has_files)) for call in calls]
-
-
-def _kind(call: Call, own: str | None, *, has_files: bool) -> Literal["application", "dependency", "runtime"]:
-    if call.path:
-        if RUNTIME_PATH.search(call.path):
-            return "runtime"
-        return "dependency" if DEPENDENCY_PATH.search(call.path) else "application"
-    crate = re.sub(r"^[<&*( ]*(?:dyn |mut |impl )?", "", CRATE_HASH.sub("", call.name[:300])).partition("::")[0]
-    if crate in RUNTIME_CRATES or "::" not in call.name:
-        return "runtime"
-    if crate == own:
-        return "application"
-    return "dependency" if crate in PACKAGES or own or has_files else "application"
-
-
-def _frame(call: Call, kind: Literal["application", "dependency", "runtime"]) -> Frame:
-    module, function = _names(call.name)
-    return Frame(path=call.path, line=call.line, function=function, code=None, kind=kind, module=module)
-
-
-def _placed(frames: Sequence[Frame], path: str, line: int) -> list[Frame]:
-    """The frames with the place that a panic names: it is one of theirs, or that of the first that tells no file."""
-    path = path.replace("\\", "/")
-    bare = path.removeprefix("./")
-    if any(frame.line == line and frame.path.endswith(bare) for frame in frames):
-        return list(frames)
-    own = next((at for at, frame in enumerate(frames) if frame.kind == "application"), None)
-    if own is not None and not frames[own].path:
-        there = frames[own].model_copy(update={"path": path, "line": line})
-        return [*frames[:own], there, *frames[own + 1 :]]
-    return [_frame(Call("", path, line), _kind(Call("", path, line), None, has_files=True)), *frames]
-
-
-def _names(symbol: str) -> tuple[str | None, str | None]:
-    """Module or type, and function of a symbol: `<shop::Cart as shop::Total>::total::{{closure}}` is `total`."""
-    parts = _parts(CRATE_HASH.sub("", HASH.sub("", symbol)))
-    while parts and (MADE_UP.match(parts[-1]) or (parts[-1].startswith("<") and len(parts) > 1)):
-        parts.pop()
-    if not parts:
-        return None, None
-    function = parts.pop().partition("<")[0]
-    if parts and parts[0].startswith("<"):
-        parts[0] = parts[0][1:].partition(" as ")[0].rstrip(">").lstrip("&*").partition("<")[0]
-    owner = "::".join(part for part in parts if not part.startswith(("<", "{")))
-    return owner or None, function or None
-
-
-def _parts(symbol: str) -> list[str]:
-    """A symbol at its `::`, but for those within `<...>`; the `>` of an arrow closes nothing."""
-    parts, depth, before = [""], 0, ""
-    for sign in symbol:
-        if sign == "<":
-            depth += 1
-        elif sign == ">" and before != "-":
-            depth -= 1
-        if sign == ":" and before == ":" and depth <= 0:
-            parts[-1] = parts[-1][:-1]
-            parts.append("")
-        else:
-            parts[-1] += sign
-        before = sign
-    return [part for part in parts if part]
-
-
 def _trace(first: int, last: int, kind: str | None, message: str, frames: Sequence[Frame]) -> Trace:
     return Trace(
         item="",
@@ -350,6 +236,14 @@ def _trace(first: int, last: int, kind: str | None, message: str, frames: Sequen
 
 READER = Reader(
     "rust",
-    ("panicked at ", "Caused by:", "ack backtrace:", "overflowed its stack", "memory allocation of ", "BACKTRACE"),
+    (
+        "panicked at ",
+        "Caused by:",
+        "ack backtrace:",
+        "overflowed its stack",
+        "memory allocation of ",
+        "BACKTRACE",
+        "panicked (crashed)",
+    ),
     find,
 )

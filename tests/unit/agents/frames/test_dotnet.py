@@ -150,3 +150,14 @@ def test_a_trace_whose_beginning_is_cut_has_no_type() -> None:
 def test_a_trace_folded_into_a_json_line_is_read() -> None:
     text = '{"LogLevel":"Error","Exception":"System.Exception: no\\n   at Shop.Orders.Load() in /src/O.cs:line 7"}'
     assert names(only(text)) == [("Shop.Orders", "Load")]
+
+
+def test_a_stack_overflow_tells_repeated_calls_once() -> None:
+    line = "--------------------------------\n"
+    text = (
+        f"Stack overflow.\nRepeat 24088 times:\n{line}   at Shop.Tree.Depth(Shop.Node)\n{line}"
+        "   at Shop.Tree.Print()\n   at Shop.Program.Main(System.String[])\ninfo: next\n"
+    )
+    trace = only(text)
+    assert (trace.exception, trace.last_line) == ("StackOverflowException", 7)
+    assert names(trace) == [("Shop.Tree", "Depth"), ("Shop.Tree", "Print"), ("Shop.Program", "Main")]

@@ -188,3 +188,16 @@ def test_two_exceptions_one_after_the_other_are_two_traces() -> None:
 
 def test_a_stack_that_is_cut_at_its_end_counts() -> None:
     assert len(only(INTERNAL.rpartition("\n#2")[0]).frames) == 3
+
+
+def test_the_json_of_monolog_is_read_with_the_exceptions_inside_it() -> None:
+    previous = '{"class":"OutOfBoundsException","message":"unknown","code":0,"file":"/app/src/Table.php:3"}'
+    text = (
+        '{"message":"no price","context":{"exception":{"class":"Shop\\\\PriceError","message":"no price","code":7,'
+        '"file":"/app/src/Cart.php:8","trace":["/app/vendor/acme/lib/Http.php:3","/app/public/index.php:27"],'
+        f'"previous":{previous}}}}},"level":400,"level_name":"ERROR"}}'
+    )
+    trace = only(text)
+    assert (trace.exception, trace.message, trace.root.exception) == ("PriceError", "no price", "OutOfBoundsException")
+    assert [frame.line for frame in trace.frames] == [8, 3, 27]
+    assert [frame.kind for frame in trace.frames] == ["application", "dependency", "application"]

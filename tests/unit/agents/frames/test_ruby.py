@@ -169,6 +169,15 @@ def test_a_logged_backtrace_belongs_to_the_line_above(line: str, exception: str 
     assert (trace.exception, trace.message) == (exception, message)
 
 
+def test_a_logged_message_may_quote_the_source_before_it_names_the_type() -> None:
+    trace = only(
+        "E, [2026-11-24T12:00:00.858910 #23] ERROR -- : undefined method `cents' for nil:NilClass\n\n"
+        "      find(sku).cents\n               ^^^^^^ (NoMethodError)\n/app/cart.rb:20:in `subtotal'\n"
+    )
+    assert (trace.exception, trace.first_line) == ("NoMethodError", 1)
+    assert trace.message.startswith("undefined method `cents' for nil:NilClass\n")
+
+
 def test_a_syntax_error_is_in_the_file_that_was_loaded() -> None:
     trace = only(SYNTAX)
     assert (trace.exception, trace.last_line) == ("SyntaxError", 5)

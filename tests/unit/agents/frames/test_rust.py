@@ -182,3 +182,13 @@ def test_two_panics_do_not_share_a_backtrace() -> None:
 def test_java_and_sentences_about_panics_are_no_traces() -> None:
     text = "Caused by: java.lang.Exception: x\n\tat a.B.c(B.java:1)\nthe thread panicked at noon\n"
     assert [trace for trace in find_traces("log", text) if trace.language == "rust"] == []
+
+
+def test_a_panic_that_color_eyre_tells_is_one() -> None:
+    bars = "\u2501" * 35
+    text = (
+        "The application panicked (crashed).\nMessage:  no price\nLocation: src/cart.rs:9\n\n"
+        f"  {bars} BACKTRACE {bars}\n                \u22ee 5 frames hidden \u22ee\n"
+        "   6: shop::cart::Cart::price::h1699440df8444bd1\n      at /app/src/cart.rs:9\nnext\n"
+    )
+    assert (only(text).message, own(only(text))) == ("no price", [("/app/src/cart.rs", 9, "shop::cart::Cart", "price")])
