@@ -6,6 +6,7 @@ pkg/errors), indented (race detector, chi), and file and line before the functio
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ PLACE = re.compile(
     r"^\s*(?:->\s*)?(?P<path>(?:[A-Za-z]:)?[^\s:\"'][^:\"'\n]{0,500}\.(?:go|s|c|cc|cpp|h)):(?P<line>\d{1,9})"
     r"(?: \+0x[0-9a-f]+)?(?: fp=0x[0-9a-f]+ sp=0x[0-9a-f]+ pc=0x[0-9a-f]+)?\s*$"
 )
+SUFFIX = re.compile(r"\.(?:go|s|c|cc|cpp|h):\d")
 GIN = re.compile(
     r"^\s*(?P<path>(?:[A-Za-z]:)?[^\s:\"'][^:\"'\n]{0,500}\.(?:go|s)):(?P<line>\d{1,9}) \(0x[0-9a-f]+\)\s*$"
 )
@@ -53,9 +55,7 @@ class Stack(NamedTuple):
 
 def opens_frame(lines: Sequence[str], at: int) -> bool:
     """Whether a frame stands at this row."""
-    if at + 1 < len(lines) and PLACE.match(lines[at + 1]) and _named(lines[at]) is not None:
-        return True
-    return ".go:" in lines[at] and GIN.match(lines[at]) is not None
+    return _read_frame(lines, at) is not None
 
 
 def read_stack(lines: Sequence[str], at: int) -> Stack:
@@ -88,12 +88,12 @@ def _is_gap(lines: Sequence[str], at: int) -> bool:
 
 def _read_frame(lines: Sequence[str], at: int) -> tuple[Frame, int] | None:
     """The frame at this row, and how many rows it has."""
-    if at + 1 < len(lines):
+    if at + 1 < len(lines) and SUFFIX.search(lines[at + 1]):
         place = PLACE.match(lines[at + 1])
-        name = _named(lines[at]) if place else None
+        name = _named(lines[at]) if place and len(lines[at]) <= LONGEST_FRAME else None
         if place is not None and name is not None:
             return _frame(place["path"], int(place["line"]), name, None), 2
-    place = GIN.match(lines[at])
+    place = GIN.match(lines[at]) if " (0x" in lines[at] else None
     if place is None:
         return None
     code = GIN_CODE.match(lines[at + 1]) if at + 1 < len(lines) else None
@@ -102,10 +102,9 @@ def _read_frame(lines: Sequence[str], at: int) -> tuple[Frame, int] | None:
     return _frame(place["path"], int(place["line"]), f".{code['name']}", code["code"].strip()), 2
 
 
+@lru_cache(maxsize=4096)
 def _named(line: str) -> str | None:
     """The qualified function that a row names, if it is nothing but that."""
-    if len(line) > LONGEST_FRAME:
-        return None
     created = CREATED.match(line)
     if created is not None:
         return created["name"]
@@ -119,7 +118,9 @@ def _named(line: str) -> str | None:
     return name if "." in bare and not re.search(r"[\s\"'=:,;]", bare) else None
 
 
+@lru_cache(maxsize=4096)
 def _frame(path: str, line: int, name: str | None, code: str | None) -> Frame:
+    """Logs repeat themselves: the same frame is one object."""
     path = path.replace("\\", "/").removeprefix("./")
     printed, function = _split(name) if name else ("", None)
     package = printed or None

@@ -186,7 +186,10 @@ def _read_trace(lines: Sequence[str], first: int, start: _Start) -> tuple[Trace 
 
 
 def _read_call_stack(lines: Sequence[str], at: int) -> tuple[list[Frame], int]:
-    """The calls that led to a failed logging call, outermost first, if they follow here; the index after them."""
+    """The calls that led to a failed logging call, outermost first, if they follow here.
+
+    With the index after them and the message that could not be logged.
+    """
     begin = at
     while at < len(lines) and at < begin + 5 and not CALL_STACK.match(lines[at]):
         if START.search(lines[at]):
@@ -278,7 +281,7 @@ def _without_margin(line: str, *, grouped: bool) -> str:
 
 def _is_chained(lines: Sequence[str], last: int, first: int) -> bool:
     """Whether Python's sentence about causes stands between two traces, after the rest of a message of many lines."""
-    between = [line.strip(" |") for line in lines[last : first - 1] if line.strip(" |")]
+    between = [line.strip(" \t|") for line in lines[last : first - 1] if line.strip(" \t|")]
     return 0 < len(between) <= LONGEST_MESSAGE and BRIDGE.match(between[-1]) is not None
 
 
