@@ -1,10 +1,10 @@
 """The traces of a log in every language there is a reader for."""
 
-from agents.frames import python
+from agents.frames import java, javascript, python
 from agents.frames.nouns import Reader, Trace
 from agents.logs import Row, rows_of
 
-READERS: tuple[Reader, ...] = (python.READER,)
+READERS: tuple[Reader, ...] = (python.READER, java.READER, javascript.READER)
 
 
 def find_traces(item: str, text: str) -> tuple[Trace, ...]:
