@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
-from agents.frames import dotnet, go, php, python, ruby, rust
+from agents.frames import dotnet, go, java, javascript, php, python, ruby, rust
 from agents.frames.nouns import Reader, Trace
 from agents.logs import Row, rows_of
 
 READERS: tuple[Reader, ...] = (
     python.READER,
     go.READER,
+    java.READER,
+    javascript.READER,
     dotnet.READER,
     php.READER,
     ruby.READER,
