@@ -197,7 +197,8 @@ async def open_clusters(settings: Settings) -> Feed | None:
         return None
     from app.adapters.cluster import LiveCluster, load_contexts  # noqa: PLC0415 - slow to import, and not always needed
 
-    return LiveCluster(await load_contexts(settings.kubeconfig, contexts), settings.argocd_namespace)
+    loaded = await load_contexts(settings.kubeconfig, contexts)
+    return LiveCluster(loaded, settings.argocd_namespace, settings.watched_namespaces)
 
 
 def serve_intake(settings: Settings, *, with_worker: bool) -> None:

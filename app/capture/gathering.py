@@ -86,9 +86,22 @@ class Gathering:
                     later.create_task(self._ask(kind, work))
                 for kind in self._incomplete():
                     later.create_task(self._ask(kind, work))
+            await self._ask_for_late_jobs(work)
             if await settling:
                 for kind in AGAIN:
                     work.create_task(self._ask_first(kind))
+
+    async def _ask_for_late_jobs(self, work: asyncio.TaskGroup) -> None:
+        """An experiment's AnalysisRuns were not in the first answer: their Jobs are not known before the second."""
+        before = self.target.related
+        found = {kind: self.objects[kind].objects for kind in FIRST}
+        related = relate(found, self.target)
+        if before is None or related.analysis_uids == before.analysis_uids:
+            return
+        self.target = self.target.model_copy(update={"related": related})
+        async with asyncio.TaskGroup() as late:
+            late.create_task(self._ask("job", work))
+            late.create_task(self._ask("pod", work))
 
     def _incomplete(self) -> Iterable[Kind]:
         """Kinds whose first answer could not hold everything."""
@@ -122,7 +135,7 @@ class Gathering:
             side = side_of(pod, self.target)
             if side == "none" and not is_of_job(pod, self.target):
                 continue
-            sources = [source for source in log_sources(pod, side) if source not in self._opened]
+            sources = [source for source in log_sources(pod, side, self.target.namespace) if source not in self._opened]
             if sources and counts[side] >= MOST_PODS[side]:
                 self.left_out[side] = self.left_out.get(side, 0) + 1
                 continue
@@ -162,10 +175,12 @@ class Gathering:
         self.objects[kind] = Objects(status=status, reason=reason, objects=tuple(merged.values()))
 
 
-def log_sources(pod: Mapping[str, Any], side: Side) -> Iterable[LogSource]:
-    """Every container of a pod, and what ran in it before its last restart."""
+def log_sources(pod: Mapping[str, Any], side: Side, namespace: str) -> Iterable[LogSource]:
+    """Every container of a pod, and what ran in it before its last restart; `namespace` is the rollout's."""
     name = name_of(dig(pod, "metadata").get("name"))
     spec, status = dig(pod, "spec"), dig(pod, "status")
+    own = str(dig(pod, "metadata").get("namespace") or namespace)
+    elsewhere = own if own != namespace else ""
     groups = ("initContainers", "containers", "ephemeralContainers")
     states = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
     restarted = [one.get("name") for group in states for one in mappings(status.get(group)) if one.get("restartCount")]
@@ -174,7 +189,7 @@ def log_sources(pod: Mapping[str, Any], side: Side) -> Iterable[LogSource]:
             inner = name_of(container.get("name"))
             if name is None or inner is None:
                 continue
-            source = LogSource(side=side, pod=name, container=inner)
+            source = LogSource(side=side, pod=name, container=inner, namespace=elsewhere)
             yield source
             if inner in restarted:
                 yield source.model_copy(update={"previous": True})
