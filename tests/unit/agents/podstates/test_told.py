@@ -93,3 +93,26 @@ async def test_a_model_and_a_reader_of_the_report_are_told_the_states() -> None:
     text = issue_text(Story(bundle=bundle.manifest, diagnosis=diagnosis))
     assert "cannot be pulled: the registry has no such image" in text
     assert "waiting/message" in text
+
+
+def answers(milliseconds: int) -> str:
+    return "".join(f"INFO GET /orders/{at} 200 {milliseconds + at}ms\n" for at in range(20))
+
+
+async def test_a_slow_canary_that_got_less_processor_time_is_no_matter_of_its_code() -> None:
+    def share(cpu: str) -> Object:
+        return {"containers": [{"name": "app", "image": f"shop:{cpu}", "resources": {"limits": {"cpu": cpu}}}]}
+
+    logs = {"logs/canary/shop-bad-1/app": answers(400), "logs/stable/shop-good-1/app": answers(40)}
+    for old, new, category in (("2", "250m", "config"), ("250m", "2", "unknown")):
+        sets = [replica_set("stable", share(old)), replica_set("canary", share(new))]
+        _, diagnosis = await look(bundle_of_pods(pod(), pod("stable"), logs=logs, objects={"replicaset": sets}))
+        assert diagnosis.category == category
+        assert "takes" in diagnosis.summary
+
+
+async def test_a_trace_in_the_log_of_a_job_of_the_analysis_is_read_where_the_canary_has_none() -> None:
+    trace = 'Traceback (most recent call last):\n  File "/app/smoke.py", line 3, in check\nAssertionError: 0.01\n'
+    findings, diagnosis = await look(bundle_of_pods(pod(), logs={"logs/none/x.smoke.1-a/smoke": trace}))
+    assert findings.trace is not None
+    assert diagnosis.summary.startswith("AssertionError: 0.01")
