@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agents.changes import FieldChange, ValueChange
-from agents.diagnosis.config import culprit_of, named_setting, suspect_of
+from agents.diagnosis.config import culprit_of, named_setting, renamed_to, suspect_of
 from agents.diagnosis.exclusion import narrow, what_changed
 from agents.diagnosis.nouns import Category, Claim, Confidence, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
@@ -151,8 +151,11 @@ def _objects_of(state: State) -> set[str]:
 
 def _config(findings: Triage, state: State, explanation: Explanation) -> Diagnosis:
     written, change = explanation.written, explanation.change
+    renamed = renamed_to(findings, written) if written is not None else None
+    place = renamed or written
     culprit = culprit_of(written, findings.manifest_commits) if written is not None else None
     said = f"; {_what_changed(change)}" if change is not None else ""
+    said += f", and {_place(renamed)} is there instead" if renamed is not None else ""
     by = f" by commit {culprit.sha[:12]} ({culprit.subject})" if culprit is not None else ""
     suspects = findings.suspects
     if written is not None and culprit is not None:
@@ -165,7 +168,7 @@ def _config(findings: Triage, state: State, explanation: Explanation) -> Diagnos
         category="analysis" if is_analysis else "config",
         summary=f"{state.sentence}{said}{by}",
         confidence=confidence,
-        location=Location(file=written.file, line=written.line) if written is not None else None,
+        location=Location(file=place.file, line=place.line) if place is not None else None,
         culprit_commit=culprit.sha if culprit is not None else None,
         suspects=suspects,
         claims=(*_claims(findings, state), *_change_claims(findings, explanation.deployed)),
