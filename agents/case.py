@@ -116,9 +116,12 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
         good = bundle.manifest.stable
         stable = await _resolve(seen.source, good.commit if good.repo == version.repo else None)
         program = Program(url=version.repo, commit=canary, stable=stable)
+    reproduction = derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown)
+    place = diagnosis.location if diagnosis.repository == "manifests" else None
+    values = tuple(value for value in findings.values if place is not None and value.file == place.file)
     return Case(
         diagnosis=diagnosis,
-        reproduction=derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown),
+        reproduction=reproduction.model_copy(update={"values": values}),
         commands=settings.commands,
         program=program,
         ground=await _ground_of(diagnosis, seen),

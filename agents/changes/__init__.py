@@ -17,7 +17,7 @@ from agents.changes.repository import (
     Repository,
     at_the_canary,
 )
-from agents.changes.values import ValueChange, blame_value, manifest_changes
+from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
 __all__ = [
     "MOST_COMMITS",
@@ -42,4 +42,5 @@ __all__ = [
     "manifest_changes",
     "read_manifests",
     "renames_of",
+    "value_at",
 ]

@@ -10,12 +10,14 @@ from agents.changes.fields import Scalar, escape, scalars
 
 SETTING = re.compile(r"[ \t]*(?P<key>[A-Za-z_][\w.\[\]-]{0,200})[ \t]*[=:][ \t]*(?P<value>.*)")
 SECTION = re.compile(r"[ \t]*\[(?P<name>[\w.: -]{1,200})\][ \t]*")
+WHOLE = "(a file)"
+"""The text of a value whose settings are told one by one: that it is there at all."""
 MOST_CHARACTERS = 200_000
 AS_YAML = (".yaml", ".yml", ".json")
 
 
 def embedded(value: Scalar, before: int | None) -> list[Scalar]:
-    """The settings of a value of several lines, each with the line that it stands in; else the value itself.
+    """A value of several lines and its settings, each with the line that it stands in; else the value itself.
 
     `before` is the line before the text's first one; None for a folded or quoted text, whose lines are not known.
     """
@@ -25,6 +27,13 @@ def embedded(value: Scalar, before: int | None) -> list[Scalar]:
     found = _of_yaml(value) if name.lower().endswith(AS_YAML) else list(settings(value.text))
     if not found:
         return [value]
+    return [
+        Scalar(value.pointer, WHOLE, value.line, value.file),
+        *_parts(value, found, before),
+    ]
+
+
+def _parts(value: Scalar, found: list[Scalar], before: int | None) -> list[Scalar]:
     return [
         Scalar(
             f"{value.pointer}{one.pointer}",

@@ -29,7 +29,7 @@ class ValueChange(FieldChange):
     file: str
     """The file that holds it now, or held it."""
     line: int | None
-    """Of the value in the new file; where it was removed, of the place where it stood, by the nearest sibling."""
+    """Of the value in the new file; where it was removed, of what stands before its place."""
     commit: str | None = None
     """The newest commit that gave it the new value; None where that was not looked for, or is not in the range."""
 
@@ -132,7 +132,7 @@ def documents(text: str) -> list[Any]:
 
 
 def _sibling_line(pointer: str, old: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> int | None:
-    """Where a value that was removed stood: after its nearest elder sibling that is still there, or at the next one."""
+    """The line before the place where a value stood that was removed: its elder sibling's, or the one of its parent."""
     parent = pointer
     while parent:
         parent = parent.rpartition("/")[0]
@@ -140,7 +140,7 @@ def _sibling_line(pointer: str, old: Mapping[str, Scalar], new: Mapping[str, Sca
         if around:
             before = itertools.takewhile(lambda other: other != pointer, old)
             elder = [line for other in before if (line := around.get(other)) is not None]
-            return min(max(elder) + 1, max(around.values())) if elder else min(around.values())
+            return max(elder) if elder else max(min(around.values()) - 1, 1)
     return None
 
 

@@ -17,10 +17,7 @@ from agents.triage import Triage
 
 
 def config_cause(findings: Triage, trace: Trace, value: ValueChange, claims: tuple[Claim, ...]) -> Diagnosis:
-    renamed = next(
-        (other for other in findings.values if value.new is None and _is_renamed(value, other)),
-        None,
-    )
+    renamed = renamed_to(findings, value)
     culprit = culprit_of(value, findings.manifest_commits)
     place = _name_of(renamed, findings.values) if renamed else value
     what = f"{value.key} of {value.kind} {value.name}"
@@ -46,6 +43,13 @@ def config_cause(findings: Triage, trace: Trace, value: ValueChange, claims: tup
         repository="manifests",
         failure=headline(trace),
     )
+
+
+def renamed_to(findings: Triage, value: ValueChange) -> ValueChange | None:
+    """What a key that is gone is called now: a new one beside it with the same value."""
+    if value.new is not None:
+        return None
+    return next((other for other in findings.values if _is_renamed(value, other)), None)
 
 
 def culprit_of(value: ValueChange, commits: Sequence[Commit]) -> Commit | None:

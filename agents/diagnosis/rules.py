@@ -27,7 +27,7 @@ def diagnose(findings: Triage) -> Diagnosis:
 def _cause(findings: Triage) -> Diagnosis:
     trace = findings.trace
     value = guilty_value(trace, findings.values) if trace is not None else None
-    ruling = rule_on_states(findings) if value is None and findings.slowdown is None else None
+    ruling = rule_on_states(findings) if value is None else None
     if ruling is not None and outranks(ruling, findings):
         return ruling.diagnosis
     if trace is None:

@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agents.changes import FieldChange, ValueChange
-from agents.diagnosis.config import culprit_of, named_setting, suspect_of
+from agents.diagnosis.config import culprit_of, named_setting, renamed_to, suspect_of
 from agents.diagnosis.exclusion import narrow, what_changed
 from agents.diagnosis.nouns import Category, Claim, Confidence, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
+from agents.diagnosis.slow import slow_cause
 from agents.diagnosis.traces import SURE
 from agents.diagnosis.wording import sound
 from agents.evidence import Citation
-from agents.podstates import CONSEQUENCE, KILLED, NEVER_RAN, Scene, State, explanations
+from agents.podstates import CONSEQUENCE, ENDED, KILLED, NEVER_RAN, Scene, State, Wanted, explanations
 from agents.suspects import WORTH_NAMING, Suspect
 from agents.triage import Triage
 
@@ -52,7 +53,7 @@ def rule_on_states(findings: Triage) -> Ruling | None:
     """
     states = [state for state in findings.states.own if state.weight > CONSEQUENCE]
     never_ran = [state for state in states if state.weight >= NEVER_RAN]
-    for state in never_ran or states or findings.states.own:
+    for state in never_ran or [*states, *_starved(findings)] or findings.states.own:
         explanation = _explain(findings, state)
         if explanation is not None:
             return Ruling(_config(findings, state, explanation), state, is_explained=True)
@@ -68,11 +69,25 @@ def rule_on_states(findings: Triage) -> Ruling | None:
     return Ruling(_unexplained(findings, states[0]), states[0], is_explained=False) if states else None
 
 
+def _starved(findings: Triage) -> list[State]:
+    """A slow canary, as a state that less processor time would explain; not where code near the request changed."""
+    slower, top = findings.slowdown, next(iter(findings.suspects), None)
+    if slower is None or (top is not None and top.score >= WORTH_NAMING):
+        return []
+    slow = slow_cause(findings, slower)
+    evidence = tuple(citation for claim in slow.claims for citation in claim.evidence)
+    cpu = [Wanted(field=f"containers/*/resources/{group}/cpu", sense="lower") for group in ("limits", "requests")]
+    sentence = slow.claims[0].text if slow.claims else slow.summary
+    return [
+        State(kind="slow", category="code", sentence=sentence, evidence=evidence, weight=ENDED, wanted=tuple(cpu)),
+    ]
+
+
 def outranks(ruling: Ruling, findings: Triage) -> bool:
     """Whether a state says more than the trace: it is explained, and the trace is not, or it is what the trace says."""
     trace = findings.trace
     if trace is None:
-        return True
+        return findings.slowdown is None or ruling.is_explained or ruling.state.weight >= KILLED
     top = findings.suspects[0].score if findings.suspects else 0.0
     if not ruling.is_explained:
         return ruling.state.weight >= NEVER_RAN and top < WORTH_NAMING
@@ -136,8 +151,11 @@ def _objects_of(state: State) -> set[str]:
 
 def _config(findings: Triage, state: State, explanation: Explanation) -> Diagnosis:
     written, change = explanation.written, explanation.change
+    renamed = renamed_to(findings, written) if written is not None else None
+    place = renamed or written
     culprit = culprit_of(written, findings.manifest_commits) if written is not None else None
     said = f"; {_what_changed(change)}" if change is not None else ""
+    said += f", and {_place(renamed)} is there instead" if renamed is not None else ""
     by = f" by commit {culprit.sha[:12]} ({culprit.subject})" if culprit is not None else ""
     suspects = findings.suspects
     if written is not None and culprit is not None:
@@ -150,7 +168,7 @@ def _config(findings: Triage, state: State, explanation: Explanation) -> Diagnos
         category="analysis" if is_analysis else "config",
         summary=f"{state.sentence}{said}{by}",
         confidence=confidence,
-        location=Location(file=written.file, line=written.line) if written is not None else None,
+        location=Location(file=place.file, line=place.line) if place is not None else None,
         culprit_commit=culprit.sha if culprit is not None else None,
         suspects=suspects,
         claims=(*_claims(findings, state), *_change_claims(findings, explanation.deployed)),

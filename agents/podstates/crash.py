@@ -117,7 +117,7 @@ def _ended(scene: Scene, container: Container, pointer: str, ended: Mapping[str,
     code = int_in(ended, "exitCode")
     reason = text_in(ended, "reason")
     is_leaving = bool(dig(container.pod.object, "metadata").get("deletionTimestamp"))
-    if code is None or reason == "OOMKilled" or (code == 0 and (container.is_init or not container.restarts)):
+    if code is None or reason.lower() == "oomkilled" or (code == 0 and (container.is_init or not container.restarts)):
         return None
     if is_leaving and pointer.endswith("/state/terminated") and (code in {0, 137, 143} or not container.restarts):
         return None

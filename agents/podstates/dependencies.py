@@ -32,7 +32,9 @@ WAYS = (
             "nodename nor servname",
             "could not resolve host",
             "could not translate host name",
-            "failed to resolve",
+            "failed to resolve host",
+            "failed to resolve address",
+            "failed to resolve '",
             "no address associated with hostname",
             "dns resolution failed",
             "nxdomain",
@@ -120,12 +122,12 @@ DOES_NOT_EXIST = re.compile(
 )
 URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://(?:[^\s/@\"']{1,200}@)?([\w.-]{1,253})(?::(\d{1,5}))?", re.IGNORECASE)
 HOST_PORT = re.compile(
-    r"(?<![\w.:/-])((?:[a-z0-9_][\w-]{0,62}\.){0,10}[a-z0-9_][\w-]{0,62}|\[[0-9a-f:]{2,45}\]):(\d{2,5})(?![\w:])",
+    r"(?<![\w.:/-])((?:[a-z0-9_][\w-]{0,62}\.){0,10}[a-z0-9_][\w-]{0,62}|\[[0-9a-f:]{2,45}\]):(\d{2,5})(?!\w|:\d)",
     re.IGNORECASE,
 )
 LOOKED_UP = re.compile(
-    r"(?:lookup|enotfound|eai_again|unknownhostexception:?|resolve(?: host)?:?|host name|host(?:name)?[= ]|server at"
-    r"|for host)\s*[\"'(]{0,2}([a-z0-9](?:[\w.-]{1,252}))",
+    r"(?:lookup |enotfound |eai_again |unknownhostexception: ?|resolve(?: host| address)?:? |server at "
+    r"|host(?: ?name)?(?:=| ?(?=[\"'])))[\"'(]{0,2}([a-z0-9](?:[\w.-]{1,252}))(?::(\d{2,5}))?",
     re.IGNORECASE,
 )
 USER = re.compile(r"user(?:name)?\s*[=:]?\s*\\?[\"']([\w.@-]{1,100})", re.IGNORECASE)
@@ -173,15 +175,13 @@ def _flat(found: str | tuple[str, ...]) -> list[str]:
 
 def peer_of(text: str) -> tuple[str, str]:
     """The host and the port that a line is about; empty where it names none."""
-    port = PORT.search(text)
-    for pattern in (URL, HOST_PORT):
+    named = PORT.search(text)
+    for pattern in (URL, LOOKED_UP, HOST_PORT):
         for match in pattern.finditer(text):
-            host = match[1].strip("[]").lower()
+            host = match[1].strip("[]").rstrip(".:,").lower()
             if _is_host(host):
-                return host, match[2] or (port[1] if port else "")
-    looked_up = LOOKED_UP.search(text)
-    host = looked_up[1].rstrip(".:,").lower() if looked_up else ""
-    return (host, port[1] if port else "") if _is_host(host) else ("", port[1] if port else "")
+                return host, match[2] or (named[1] if named else "")
+    return "", named[1] if named else ""
 
 
 def _is_host(host: str) -> bool:

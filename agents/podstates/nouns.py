@@ -21,6 +21,7 @@ StateKind = Literal[
     "evicted",
     "deadline",
     "slow-start",
+    "slow",
     "dependency",
     "failed-job",
     "metric-query",

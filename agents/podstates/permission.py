@@ -93,16 +93,16 @@ def _file(scene: Scene, said: Said) -> State | None:
         fields = [f"{here}/securityContext/readOnlyRootFilesystem", f"{here}/volumeMounts/*/readOnly"]
         wanted = [Wanted(field=field) for field in fields]
         wanted += [Wanted(field=field, is_weak=True) for field in (f"{here}/volumeMounts/**", "volumes/**")]
-        says = f"{path or 'a path'} is on a read-only file system"
+        way, says = "read-only", f"{path or 'a path'} is on a read-only file system"
     elif BIND.search(said.text):
         fields = [*users, *(f"{one}/capabilities/**" for one in context), "securityContext/sysctls/**"]
         fields += [f"{here}/args/**", f"{here}/env/[name=PORT]/value", f"{here}/ports/**"]
         wanted = [*(Wanted(field=field) for field in fields), Wanted(kind="ConfigMap", field="data/PORT")]
-        says = "it may not listen on its port"
+        way, says = "port", "it may not listen on its port"
     else:
         fields = [*users, f"{here}/securityContext/**", "securityContext/**", "volumes/*/*/defaultMode"]
         wanted = [*(Wanted(field=field) for field in fields), Wanted(field=f"{here}/volumeMounts/**", is_weak=True)]
-        says = f"it may not use {path or 'what it needs'}"
+        way, says = "file", f"it may not use {path or 'what it needs'}"
     return State(
         kind="permission",
         category="code",
@@ -110,7 +110,7 @@ def _file(scene: Scene, said: Said) -> State | None:
         evidence=(said.cite(scene.bundle),),
         weight=SAID,
         container=said.container,
-        subject=f"{said.phrase} {path}",
+        subject=f"{way} {path}",
         wanted=tuple(wanted),
         names=(path,) if path else (),
     )

@@ -34,7 +34,7 @@ def _quota(refusal: Refusal) -> State | None:
     unsaid = MUST_SAY.search(refusal.message)
     if exceeded is not None:
         wanted = [one for group, name in NAMED.findall(exceeded[2]) for one in _fields(group, name, "higher")]
-        says = f"the quota {exceeded[1]} does not allow it ({exceeded[2].strip()} asked for)"
+        says = f"the quota {exceeded[1]} does not allow it ({exceeded[2].strip()[:200]} asked for)"
     elif unsaid is not None:
         names = [name.rpartition(".") for name in re.split("[,;]", unsaid[2]) if name]
         wanted = [one for group, _, name in names for one in _fields(group, name, "any")]

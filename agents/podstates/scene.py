@@ -16,6 +16,8 @@ from agents.evidence.origin import dig, label, mappings
 
 STATUSES = (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers"))
 LONGEST_QUOTE = 600
+LONGEST_TEXT = 4000
+"""Characters of a message that are read: the kubelet and the API server cut theirs at 1024 or so."""
 
 
 class Thing(NamedTuple):
@@ -228,9 +230,9 @@ def segments(field: str) -> list[str]:
 
 
 def text_in(thing: Mapping[str, Any], key: str) -> str:
-    """A text field, empty where it is missing or something else."""
+    """A text field, cut where it is very long; empty where it is missing or something else."""
     value = thing.get(key)
-    return value if isinstance(value, str) else ""
+    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def int_in(thing: Mapping[str, Any], key: str) -> int | None:
