@@ -1,4 +1,4 @@
-"""The Diagnosis noun. Unknown is None, never a guess; `public` is what `selfheal diagnose` prints (DESIGN section 8)."""
+"""The Diagnosis noun. Unknown is None, never a guess; `public` is what `selfheal diagnose` prints (DESIGN 8)."""
 
 from typing import Any, Literal
 

@@ -1,0 +1,45 @@
+"""Rules on time: the canary answers, but slowly."""
+
+from agents.diagnosis.nouns import Claim, Diagnosis, Location
+from agents.diagnosis.wording import sound, subject
+from agents.evidence import cite_lines
+from agents.suspects import WORTH_NAMING
+from agents.traffic import Slowdown
+from agents.triage import Triage
+
+
+def slow_cause(findings: Triage, slower: Slowdown) -> Diagnosis:
+    """The canary answers, but slowly: the nearest change to the route, as far as one is near."""
+    what = (
+        f"{slower.method} {slower.prefix} takes {slower.canary_seconds * 1000:.3g} ms in the canary and "
+        f"{slower.stable_seconds * 1000:.3g} ms in the stable version "
+        f"(medians of {slower.canary_count} and {slower.stable_count} requests)"
+    )
+    examples = [slower.canary_example, slower.stable_example]
+    evidence = tuple(cite_lines(findings.bundle, one.item, one.line, one.line) for one in examples)
+    claims = sound(findings.bundle, [Claim(text=what, evidence=evidence)])
+    top = findings.suspects[0] if findings.suspects else None
+    if top is None or top.score < WORTH_NAMING:
+        return Diagnosis(
+            category="unknown",
+            summary=f"{what}; no change between the versions explains it",
+            confidence="low",
+            location=None,
+            culprit_commit=None,
+            suspects=findings.suspects,
+            claims=claims,
+            strategy=None,
+        )
+    rivals = {suspect.commit for suspect in findings.suspects if suspect.score >= top.score}
+    return Diagnosis(
+        category="code",
+        summary=f"{what}; commit {top.commit[:12]} ({subject(findings, top.commit)}): {top.why}",
+        confidence="medium" if len(rivals) == 1 else "low",
+        location=Location(file=top.file, line=top.line, function=top.function),
+        culprit_commit=top.commit,
+        suspects=findings.suspects,
+        claims=claims,
+        strategy="revert",
+        repository="source",
+        failure=what,
+    )
