@@ -3,6 +3,8 @@
 Owns the `Repository` port, through which the core reads source and manifests and never writes.
 """
 
+from agents.changes.dependencies import Bump, bumps_of, comes_from, names_packages
+from agents.changes.effect import Changed, effective, only_formats
 from agents.changes.hunks import Hunk, Line, essence, hunks_of, renames_of
 from agents.changes.repository import (
     MOST_COMMITS,
@@ -14,6 +16,7 @@ from agents.changes.repository import (
     Repositories,
     Repository,
     at_the_canary,
+    named_now,
 )
 from agents.changes.values import ValueChange, blame_value, manifest_changes
 
@@ -21,6 +24,8 @@ __all__ = [
     "MOST_COMMITS",
     "MOST_MATCHES",
     "Blamed",
+    "Bump",
+    "Changed",
     "Commit",
     "FileText",
     "Hunk",
@@ -31,8 +36,14 @@ __all__ = [
     "ValueChange",
     "at_the_canary",
     "blame_value",
+    "bumps_of",
+    "comes_from",
+    "effective",
     "essence",
     "hunks_of",
     "manifest_changes",
+    "named_now",
+    "names_packages",
+    "only_formats",
     "renames_of",
 ]
