@@ -163,7 +163,7 @@ async def _missing_place(conclusion: Conclusion, place: Place) -> str | None:
 def _defines(path: str, text: str, name: str) -> bool:
     """Whether a function's name, without its class and arguments, is one of the file's."""
     bare = plain(name).partition("(")[0].replace("::", ".").replace("#", ".").rpartition(".")[2].strip()
-    known = {one.name for one in functions(text)} if path.endswith(".py") else set(_words(text))
+    known = {one.name for one in functions(path, text)} if path.endswith(".py") else set(_words(text))
     return bare in known or name in {"<module>", "__main__"}
 
 

@@ -207,7 +207,7 @@ async def _propose(
 async def _failed_fixes(merged: tuple[Record, ...], ground: Ground, repository: Repository) -> int:
     """How many merged fixes of ours the canary has and the stable version has not: each was tried, and did not heal."""
     commits = await repository.commits(ground.stable, ground.canary)
-    messages = await repository.mentions(ground.stable, ground.canary, INCIDENT_TRAILER)
+    messages = await repository.messages_with(ground.stable, ground.canary, INCIDENT_TRAILER)
     return attempts_within(messages, merged, frozenset(commit.sha for commit in commits))
 
 

@@ -39,7 +39,7 @@ def rank_slow(commits: Sequence[Commit], reached: Sequence[Reached], texts: Mapp
 
 
 def _suspect(hunk: Hunk, commit: Commit, depths: Mapping[tuple[str, str], int], sources: Sources) -> Suspect | None:
-    lines = sources.touched(hunk.file, hunk)
+    lines = sources.touched(hunk)
     touched = [
         (depths[hunk.file, function.name], function)
         for function in sources.functions(hunk.file)

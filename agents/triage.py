@@ -5,19 +5,16 @@ ranked suspects. What could not be looked at is a note.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import (
-    MOST_COMMITS,
     Commit,
     FieldChange,
     Repository,
     ValueChange,
-    at_the_canary,
     blamed,
     field_changes,
     is_template,
@@ -27,12 +24,11 @@ from agents.changes import (
 from agents.errors import Denied
 from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
-from agents.frames import Signature, Trace, find_traces, mapped
+from agents.frames import Frame, Signature, Trace, find_traces
 from agents.logs import Difference, Template, compare, digest
 from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
-from agents.reach import reached_by
-from agents.slowness import rank_slow
-from agents.suspects import Suspect, clues_of, rank
+from agents.source import Identity, Seen, identity, look_at_source, resolve
+from agents.suspects import Suspect
 from agents.syntax import function_at
 from agents.traffic import Answered, Slowdown, answers_in, slowdown
 
@@ -67,6 +63,8 @@ class Triage(BaseModel):
     values: tuple[ValueChange, ...]
     """What differs between the manifests."""
     suspects: tuple[Suspect, ...]
+    statements: tuple[Frame, ...] = ()
+    """Where the source writes what only the canary logs as an error, if no trace tells."""
     commits: tuple[Commit, ...]
     """Between the versions, in the source repository, newest first."""
     compared: bool
@@ -87,41 +85,30 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         for item in (*bundle.logs("canary"), *bundle.logs("stable"))
         if item.cut is not None
     ]
-    canary, commits, compared = await _source_range(bundle, source, notes)
-    files: dict[str, str] = {}
-    if source is not None and canary is not None:
-        traces, files = await _map(traces, commits, source, canary, notes)
-    trace = _primary(traces, old)
-    slower = await asyncio.to_thread(_slowdown, bundle)
-    if trace is None and slower is not None and source is not None and canary is not None:
-        suspects = await _rank_slow(slower, commits, source, canary)
-    else:
-        suspects = await asyncio.to_thread(rank, commits, clues_of(trace, templates), files)
+    seen = Seen(traces=traces, old=old, templates=templates, slowdown=await asyncio.to_thread(_slowdown, bundle))
+    found = await look_at_source(bundle, source, seen, notes)
     states = await asyncio.to_thread(states_of, bundle)
     fields = await asyncio.to_thread(_deployed_difference, bundle)
     values, manifest_commits = await _manifest_range(bundle, manifests, states, notes)
     return Triage(
         bundle=bundle,
         circumstance=circumstance(bundle),
-        traces=traces[:MOST_TRACES],
-        trace=trace,
-        signature=_signature(trace, files),
+        traces=found.traces[:MOST_TRACES],
+        trace=found.trace,
+        signature=_signature(found.trace, found.texts),
         templates=templates[:MOST_TEMPLATES],
         differences=differences[:MOST_TEMPLATES],
-        slowdown=slower,
+        slowdown=seen.slowdown,
         states=states,
         fields=fields,
         values=values,
-        suspects=suspects,
-        commits=commits,
-        compared=compared,
+        suspects=found.suspects,
+        statements=found.statements,
+        commits=found.commits,
+        compared=found.compared,
         manifest_commits=manifest_commits,
         notes=tuple(notes),
     )
-
-
-Identity = tuple[str | None, str | None, str | None]
-"""What makes two traces the same: exception, and path and function of the innermost frame."""
 
 
 def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity]]:
@@ -133,7 +120,7 @@ def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Difference, ...
     def traces(side: Side) -> list[Trace]:
         return [trace for item, text in texts(side) for trace in find_traces(item, text)]
 
-    old = frozenset(_identity(trace) for trace in traces("stable"))
+    old = frozenset(identity(trace) for trace in traces("stable"))
     # a Job of the analysis writes what failed where the canary's own logs are clean
     failures = traces("canary") or traces("none")
     return tuple(failures), compare(digest(texts("stable")), digest(texts("canary"))), old
@@ -144,42 +131,6 @@ def _slowdown(bundle: Bundle) -> Slowdown | None:
         return [one for item in bundle.logs(side) for one in answers_in(item.id, bundle.contents[item.id].split("\n"))]
 
     return slowdown(answers("stable"), answers("canary"))
-
-
-async def _rank_slow(
-    slower: Slowdown, commits: Sequence[Commit], source: Repository, canary: str
-) -> tuple[Suspect, ...]:
-    """Suspects among the functions that the slow request reaches."""
-    paths = [path for path in await source.files(canary) if path.endswith(".py")]
-    texts: dict[str, str] = {}
-    for path in paths[:MOST_FILES_READ]:
-        found = await source.read(canary, path)
-        if found.status == "ok":
-            texts[path] = found.text
-    reached = await asyncio.to_thread(reached_by, slower.canary_example.path, texts)
-    return await asyncio.to_thread(rank_slow, commits, reached, texts)
-
-
-async def _source_range(
-    bundle: Bundle, source: Repository | None, notes: list[str]
-) -> tuple[str | None, tuple[Commit, ...], bool]:
-    """The canary's commit, the commits since the stable one, and whether both were there to be compared."""
-    if source is None:
-        return None, (), False
-    canary = await _resolve(source, bundle.manifest.canary.commit, "the canary's source revision", notes)
-    stable = await _resolve(source, bundle.manifest.stable.commit, "the stable version's source revision", notes)
-    if canary is None or stable is None:
-        return canary, (), False
-    try:
-        commits = await source.commits(stable, canary)
-    except Denied as error:
-        notes.append(f"the changes of the source cannot be read: {error}")
-        return canary, (), False
-    if not commits:
-        notes.append("there is no commit between the two versions of the source")
-    if len(commits) >= MOST_COMMITS:
-        notes.append(f"of the commits between the versions only the newest {MOST_COMMITS} were looked at")
-    return canary, commits, True
 
 
 def _deployed_difference(bundle: Bundle) -> tuple[FieldChange, ...]:
@@ -194,8 +145,8 @@ async def _manifest_range(
     origin = manifest_source(bundle)
     if manifests is None or origin is None:
         return (), ()
-    stable = await _resolve(manifests, origin.stable, "the stable version's manifest revision", notes)
-    canary = await _resolve(manifests, origin.canary, "the canary's manifest revision", notes)
+    stable = await resolve(manifests, origin.stable, "the stable version's manifest revision", notes)
+    canary = await resolve(manifests, origin.canary, "the canary's manifest revision", notes)
     if stable is None or canary is None:
         return (), ()
     try:
@@ -226,67 +177,13 @@ async def _with_commits(
     return tuple(found.get(one, one) for one in values)
 
 
-async def _resolve(repository: Repository, revision: str | None, what: str, notes: list[str]) -> str | None:
-    if revision is None:
-        notes.append(f"{what} is not known")
-        return None
-    try:
-        return await repository.resolve(revision)
-    except Denied:
-        notes.append(f"{what} {revision} is not in the repository")
-        return None
-
-
-async def _map(
-    traces: Sequence[Trace], commits: Sequence[Commit], source: Repository, canary: str, notes: list[str]
-) -> tuple[tuple[Trace, ...], dict[str, str]]:
-    """Traces with their files, and the texts of those files and of the changed ones at the canary's commit."""
-    texts: dict[str, str] = {}
-    try:
-        tree = await source.files(canary)
-        first = await asyncio.to_thread(mapped, traces, tree)
-        wanted = [frame.file for trace in first for one in (*trace.causes, trace) for frame in one.frames if frame.file]
-        changed = await asyncio.to_thread(_changed_sources, commits)
-        known = set(tree)
-        for path in [path for path in dict.fromkeys((*wanted, *changed)) if path in known][:MOST_FILES_READ]:
-            found = await source.read(canary, path)
-            if found.status == "ok":
-                texts[path] = found.text
-    except Denied as error:
-        notes.append(f"the source cannot be read at the canary's commit: {error}")
-        return tuple(traces), {}
-    return await asyncio.to_thread(mapped, traces, tree, texts), texts
-
-
-def _changed_sources(commits: Sequence[Commit]) -> list[str]:
-    return [hunk.file for _, hunks in at_the_canary(commits) for hunk in hunks if hunk.file.endswith(".py")]
-
-
-def _primary(traces: Sequence[Trace], old: frozenset[Identity]) -> Trace | None:
-    """The trace that only the canary has; of several the one seen most often, then the first."""
-    new = [trace for trace in traces if _identity(trace) not in old]
-    if not new:
-        return None
-    counts = Counter(_identity(trace) for trace in new)
-    return max(new, key=lambda trace: (_in_repository(trace), counts[_identity(trace)]))
-
-
-def _identity(trace: Trace) -> Identity:
-    frame = trace.innermost
-    return trace.exception, frame.path if frame else None, frame.function if frame else None
-
-
-def _in_repository(trace: Trace) -> bool:
-    return any(frame.file for one in (*trace.causes, trace) for frame in one.frames)
-
-
 def _signature(trace: Trace | None, files: Mapping[str, str]) -> Signature | None:
     if trace is None or trace.exception is None:
         return None
     frame = next((frame for frame in trace.frames if frame.kind == "application" and frame.file), None)
     if frame is None or frame.file is None:
         return Signature(exception=trace.exception)
-    here = function_at(files.get(frame.file, ""), frame.line)
+    here = function_at(frame.file, files.get(frame.file, ""), frame.line)
     return Signature(
         exception=trace.exception, file=frame.file, function=frame.function or (here.name if here else None)
     )

@@ -3,6 +3,8 @@
 Owns the `Repository` port, through which the core reads source and manifests and never writes.
 """
 
+from agents.changes.dependencies import Bump, bumps_of, comes_from, names_packages
+from agents.changes.effect import Changed, effective, only_formats
 from agents.changes.fields import FieldChange, field_changes
 from agents.changes.hunks import Hunk, Line, essence, hunks_of, renames_of
 from agents.changes.reading import blamed, is_template, read_manifests
@@ -16,6 +18,7 @@ from agents.changes.repository import (
     Repositories,
     Repository,
     at_the_canary,
+    named_now,
 )
 from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
@@ -23,6 +26,8 @@ __all__ = [
     "MOST_COMMITS",
     "MOST_MATCHES",
     "Blamed",
+    "Bump",
+    "Changed",
     "Commit",
     "FieldChange",
     "FileText",
@@ -35,11 +40,17 @@ __all__ = [
     "at_the_canary",
     "blame_value",
     "blamed",
+    "bumps_of",
+    "comes_from",
+    "effective",
     "essence",
     "field_changes",
     "hunks_of",
     "is_template",
     "manifest_changes",
+    "named_now",
+    "names_packages",
+    "only_formats",
     "read_manifests",
     "renames_of",
     "value_at",

@@ -2,23 +2,25 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import Line as DiffLine
-from unidiff.patch import PatchedFile, PatchSet
 
-FILE_HEADER = re.compile(r"(?m)^(?=diff --git )")
+from agents.syntax import code_of
+
 ESCAPED = re.compile(r'\\(["\\abfnrtv]|[0-7]{3})')
 ESCAPES = {'"': '"', "\\": "\\", "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-CODE_PART = re.compile(r"(?:[^#\"']|\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|[\"'])*+")
+PLACE = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 TRAILING_COMMA = re.compile(r",(?=[)\]}])")
+NOWHERE = "/dev/null"
+SPLIT = "diff --git "
+INDENTED = (".py", ".pyi", ".yaml", ".yml", ".coffee", ".haml", ".pug", ".sass")
+"""Files in which the indentation is syntax."""
 
 
-class Line(BaseModel):
+class Line(NamedTuple):
     """A line of a hunk; `old` and `new` count from 1, None where the line is not on that side."""
-
-    model_config = ConfigDict(frozen=True)
 
     old: int | None
     new: int | None
@@ -40,36 +42,46 @@ class Hunk(BaseModel):
     above: tuple[str, ...] = ()
     """The nearest line that stays before each changed place: where lines were taken away, it says from where."""
 
-    @property
+    @cached_property
     def is_formatting(self) -> bool:
         """Whether only white space, line breaks, quotes or comments differ, in a way that means the same."""
-        if _essence(self.removed) != _essence(self.added):
+        if self._essence(self.removed) != self._essence(self.added):
             return False
         old, new = (
-            [text for line in side if (text := _uncommented(line.text)).strip()] for side in (self.removed, self.added)
+            [text for line in side if (text := code_of(self.file, line.text)).strip()]
+            for side in (self.removed, self.added)
         )
         if [text.strip() for text in old] != [text.strip() for text in new]:
             return True  # the same symbols in lines of another length
+        if not self.file.endswith(INDENTED):
+            return True
         return _same_nesting([_indent(text) for text in old], [_indent(text) for text in new])
+
+    def _essence(self, lines: Sequence[Line]) -> str:
+        return TRAILING_COMMA.sub("", "".join(essence(line.text, self.file) for line in lines))
+
+
+class _File(NamedTuple):
+    """The part of a diff that is about one file."""
+
+    old: str
+    new: str
+    is_rename: bool
+    places: list[tuple[int, int, list[str]]]
+    """First lines of both sides and the lines of each place, with their marks."""
 
 
 def hunks_of(diff: str) -> tuple[Hunk, ...]:
     """The hunks of a unified diff; binary files and pure renames have none. What is no diff is passed over."""
     found: list[Hunk] = []
     for changed in _files_of(diff):
-        path = _path(changed.source_file if changed.is_removed_file else changed.target_file)
-        old_file = None if changed.is_added_file else _path(changed.source_file)
-        for hunk in changed:
-            lines = [line for line in hunk if line.line_type in {" ", "+", "-"}]
+        path = changed.old if changed.new == NOWHERE else changed.new
+        old_file = None if changed.old == NOWHERE else changed.old
+        for old, new, lines in changed.places:
+            removed, added, above, end = _sides(old, new, lines)
             found.append(
                 Hunk(
-                    file=path,
-                    old_file=old_file,
-                    new_start=hunk.target_start,
-                    new_end=hunk.target_start + max(hunk.target_length, 1) - 1,
-                    removed=_lines(lines, "-"),
-                    added=_lines(lines, "+"),
-                    above=_above(lines),
+                    file=path, old_file=old_file, new_start=new, new_end=end, removed=removed, added=added, above=above
                 )
             )
     return tuple(found)
@@ -77,58 +89,92 @@ def hunks_of(diff: str) -> tuple[Hunk, ...]:
 
 def renames_of(diff: str) -> dict[str, str]:
     """The files that a diff renames: old path -> new path."""
-    return {_path(file.source_file): _path(file.target_file) for file in _files_of(diff) if file.is_rename}
+    return {file.old: file.new for file in _files_of(diff) if file.is_rename}
 
 
-def _files_of(diff: str) -> Iterator[PatchedFile]:
+def essence(line: str, path: str = "") -> str:
+    """A line of source without comment, white space and the choice of quotes: what formatters leave alone."""
+    return "".join(code_of(path, line).split()).replace("'", '"')
+
+
+def _files_of(diff: str) -> Iterator[_File]:
     """Each file by itself, so that one which cannot be read does not hide the others."""
-    for part in FILE_HEADER.split(diff):
-        try:
-            yield from PatchSet(part)
-        except UnidiffParseError:
-            continue
+    lines = diff.split("\n")
+    starts = [at for at, line in enumerate(lines) if line.startswith(SPLIT)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
+        yield _file(lines[start:end])
 
 
-def _path(name: str) -> str:
-    """A path from a header of git: it has a prefix, and is quoted as in C where it holds odd characters."""
-    if name.startswith('"') and name.endswith('"'):
-        name = ESCAPED.sub(lambda match: ESCAPES.get(match[1]) or chr(int(match[1], 8)), name[1:-1])
-    return name[2:] if name[:2] in {"a/", "b/"} else name
+def _file(lines: Sequence[str]) -> _File:
+    old = new = ""
+    is_rename = False
+    at = 1
+    while at < len(lines) and not lines[at].startswith("@@ "):
+        name, _, value = lines[at].partition(" ")
+        if name == "---":
+            old = _path(value.rstrip("\t"), "a/")
+        elif name == "+++":
+            new = _path(value.rstrip("\t"), "b/")
+        elif lines[at].startswith("rename from "):
+            old, is_rename = _path(lines[at].removeprefix("rename from ")), True
+        elif lines[at].startswith("rename to "):
+            new = _path(lines[at].removeprefix("rename to "))
+        at += 1
+    places: list[tuple[int, int, list[str]]] = []
+    while at < len(lines) and old and new:
+        place = PLACE.match(lines[at])
+        if place is None:
+            break
+        body, at, is_whole = _body(lines, at + 1, int(place[2] or 1), int(place[4] or 1))
+        if is_whole:
+            places.append((int(place[1]), int(place[3]), body))
+    return _File(old, new, is_rename, places)
 
 
-def _lines(lines: Sequence[DiffLine], kind: str) -> tuple[Line, ...]:
-    return tuple(
-        Line(old=line.source_line_no, new=line.target_line_no, text=line.value.rstrip("\n"))
-        for line in lines
-        if line.line_type == kind
-    )
+def _body(lines: Sequence[str], at: int, old: int, new: int) -> tuple[list[str], int, bool]:
+    """The lines of one place, the index after them, and whether they are as many as its head says."""
+    body: list[str] = []
+    while at < len(lines) and (old > 0 or new > 0 or lines[at].startswith("\\")):
+        line = lines[at]
+        mark = line[:1]
+        if mark not in {" ", "+", "-", "\\"}:
+            break
+        old -= mark in {" ", "-"}
+        new -= mark in {" ", "+"}
+        if mark != "\\":
+            body.append(line)
+        at += 1
+    return body, at, old == new == 0
 
 
-def _above(lines: Sequence[DiffLine]) -> tuple[str, ...]:
-    found: list[str] = []
+def _sides(old: int, new: int, lines: Sequence[str]) -> tuple[tuple[Line, ...], tuple[Line, ...], tuple[str, ...], int]:
+    removed: list[Line] = []
+    added: list[Line] = []
+    above: list[str] = []
     last: str | None = None
     for line in lines:
-        if line.line_type == " ":
-            last = line.value.rstrip("\n") if line.value.strip() else last
-        elif last is not None:
-            found.append(last)
+        mark, text = line[0], line[1:]
+        if mark == " ":
+            last = text if text.strip() else last
+            old, new = old + 1, new + 1
+            continue
+        if last is not None:
+            above.append(last)
             last = None
-    return tuple(found)
+        if mark == "-":
+            removed.append(Line(old, None, text))
+            old += 1
+        else:
+            added.append(Line(None, new, text))
+            new += 1
+    return tuple(removed), tuple(added), tuple(above), max(new - 1, 0)
 
 
-def essence(line: str) -> str:
-    """A line of source without comment, white space and the choice of quotes: what formatters leave alone."""
-    return "".join(_uncommented(line).split()).replace("'", '"')
-
-
-def _essence(lines: Sequence[Line]) -> str:
-    return TRAILING_COMMA.sub("", "".join(essence(line.text) for line in lines))
-
-
-def _uncommented(line: str) -> str:
-    """The line up to a `#` that stands outside quotes."""
-    match = CODE_PART.match(line)
-    return match.group() if match else line
+def _path(name: str, prefix: str = "") -> str:
+    """A path from a header of git: quoted as in C where it holds odd characters."""
+    if name.startswith('"') and name.endswith('"'):
+        name = ESCAPED.sub(lambda match: ESCAPES.get(match[1]) or chr(int(match[1], 8)), name[1:-1])
+    return name if name == NOWHERE else name.removeprefix(prefix)
 
 
 def _indent(line: str) -> int:

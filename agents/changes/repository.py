@@ -24,6 +24,12 @@ class Commit(BaseModel):
     at: datetime
     subject: str
     diff: str
+    is_partial: bool = False
+    """Whether changes of generated or vendored files are left out of `diff`, which was too large with them."""
+
+    @property
+    def is_merge(self) -> bool:
+        return len(self.parents) > 1
 
     @cached_property
     def hunks(self) -> tuple[Hunk, ...]:
@@ -82,7 +88,8 @@ class Repository(Protocol):
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         """The newest `MOST_COMMITS` of `old..new`, newest first. Empty when `new` is reachable from `old`.
 
-        `Denied` where their diffs are too large to read.
+        Where their diffs are too large to read they leave out what is generated, and say so; `Denied` where they still
+        are.
         """
         ...
 
@@ -98,8 +105,22 @@ class Repository(Protocol):
         """The text of one file."""
         ...
 
+    async def read_all(self, commit: str, paths: Sequence[str]) -> Mapping[str, str]:
+        """The texts of those of these files that can be read, by path: hundreds at the price of one."""
+        ...
+
     async def blame(self, commit: str, path: str, first: int, last: int) -> tuple[Blamed, ...]:
         """Lines `first` to `last` of a text file, as far as it has them; `Denied` where there is no such file."""
+        ...
+
+    async def origins(
+        self, commit: str, path: str, spans: Sequence[tuple[int, int]], since: str, ignoring: Sequence[str] = ()
+    ) -> Mapping[int, str]:
+        """Which commit of `since..commit` wrote what the lines of these spans (first, last) say, by line.
+
+        White space, moves and the commits in `ignoring` do not count. A line that is older is not in the answer, and
+        neither is any where there is no such file.
+        """
         ...
 
     async def search(self, commit: str, text: str, path: str = "") -> tuple[Match, ...]:
@@ -109,12 +130,19 @@ class Repository(Protocol):
         """
         ...
 
-    async def mentions(self, old: str, new: str, text: str) -> tuple[str, ...]:
+    async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
         """The messages in `old..new` that hold `text`, newest first, at most `MOST_COMMITS`. Taken literally."""
         ...
 
     async def patch_id(self, diff: str) -> str:
         """What names a diff wherever its lines stand (`git patch-id --stable`); empty for one that changes nothing."""
+        ...
+
+    async def mentions(self, commit: str, words: Sequence[str], endings: Sequence[str]) -> tuple[Match, ...]:
+        """The first `MOST_MATCHES` lines of files with one of these endings that hold one of these whole words.
+
+        Some lines of each file, by path: who uses a function, not everything that does.
+        """
         ...
 
 
@@ -131,14 +159,16 @@ def at_the_canary(commits: Sequence[Commit]) -> list[tuple[Commit, tuple[Hunk, .
 
     A merge has none: it repeats the commits it brought, which are in the range themselves.
     """
+    return [(commit, () if commit.is_merge else hunks) for commit, hunks in named_now(commits)]
+
+
+def named_now(commits: Sequence[Commit]) -> list[tuple[Commit, tuple[Hunk, ...]]]:
+    """Each commit (newest first), merges too, with its hunks under the names that their files have at the canary."""
     now: dict[str, str] = {}
     found: list[tuple[Commit, tuple[Hunk, ...]]] = []
     for commit in commits:
-        is_merge = len(commit.parents) > 1
-        found.append(
-            (commit, () if is_merge else tuple(_renamed(hunk, now) for hunk in commit.hunks)),
-        )
-        if not is_merge:
+        found.append((commit, tuple(_renamed(hunk, now) for hunk in commit.hunks)))
+        if not commit.is_merge:
             now |= {old: now.get(new, new) for old, new in commit.renames.items()}
     return found
 

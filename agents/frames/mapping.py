@@ -1,51 +1,123 @@
 """Frames to files: which file of a commit a frame's path names.
 
-A frame belongs to the repository only if the longest common suffix of its path names one file there, and the line
-agrees.
+A frame belongs to the repository only if the longest common suffix of its path names one file there, and the line or
+the function agrees. Of several files that fit as well, the one that agrees is taken; where more than one does, none is,
+and the doubt is told.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 
+from agents.frames.layout import VENDORED, Layout
+from agents.frames.names import simple_name
 from agents.frames.nouns import Frame, Trace
+from agents.frames.paths import clean, guesses, own_guesses
+from agents.syntax import function_at, functions
 
-DEPENDENCY = re.compile(r"(?:^|/)(?:site-packages|dist-packages)/")
 PLACEHOLDER = re.compile(r"\[REDACTED:[a-z-]+:\d+\]")
 MOST_PLACEHOLDERS = 5
+MOST_CANDIDATES = 12
+PACKAGE = re.compile(r"(?m)^\s*package\s+([\w.]+)")
+MOST_DOUBTS = 5
+
+
+class Mapper:
+    """Maps the frames of traces to the files of one commit; each path is looked up once."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._found: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
+        self._lines: dict[str, list[str]] = {}
+        self._texts: Mapping[str, str] | None = None
+        self._doubts: dict[str, tuple[str, ...]] = {}
+
+    def candidates(self, frame: Frame) -> tuple[str, ...]:
+        """The files that a frame may be in, all as good as each other by their paths."""
+        key = (frame.path, frame.kind, frame.module)
+        if key not in self._found:
+            self._found[key] = self._look_up(frame)
+        return self._found[key]
+
+    def wanted(self, traces: Sequence[Trace]) -> list[str]:
+        """The files to read before `mapped` can tell."""
+        found = (file for trace in _all(traces) for frame in trace.frames for file in self.candidates(frame))
+        return list(dict.fromkeys(found))
+
+    def mapped(self, traces: Sequence[Trace], texts: Mapping[str, str] | None) -> tuple[Trace, ...]:
+        """The traces with `file` set on every frame that is code of the repository.
+
+        A path that shares only a name with its file (`COPY src/ /app/`) has to agree with its text. None: nothing has
+        been read yet.
+        """
+        self._texts = texts
+        return tuple(self._follow(trace) for trace in traces)
+
+    def doubts(self) -> list[str]:
+        """A sentence for each path that could be several files."""
+        return [
+            f"{path} of a trace could be any of {', '.join(files)}"
+            for path, files in list(self._doubts.items())[:MOST_DOUBTS]
+        ]
+
+    def _follow(self, trace: Trace) -> Trace:
+        frames = tuple(self._placed(frame) for frame in trace.frames)
+        return trace.model_copy(update={"frames": frames, "causes": tuple(self._follow(one) for one in trace.causes)})
+
+    def _placed(self, frame: Frame) -> Frame:
+        found = self.candidates(frame)
+        if not found:
+            return frame
+        fitting = [placed for file in found if (placed := self._at(frame, file)) is not None]
+        sure = [placed for placed in fitting if placed.line == frame.line] or fitting
+        if len(sure) == 1:
+            return sure[0]
+        if len(sure) > 1 and frame.kind == "application":
+            self._doubts.setdefault(frame.path, tuple(str(placed.file) for placed in sure))
+        return frame
+
+    def _at(self, frame: Frame, file: str) -> Frame | None:
+        """The frame in a file, at the line that agrees; None where nothing does."""
+        found = frame.model_copy(update={"file": file, "kind": "application"})
+        if self._texts is None:
+            return found
+        if file not in self._texts:
+            return None if _is_by_name(found) else found
+        text = self._texts[file]
+        if file not in self._lines:
+            self._lines[file] = text.split("\n")
+        is_same_kind = file.rpartition(".")[2] == clean(frame.path).rpartition(".")[2]
+        if is_same_kind and agrees(found, self._lines[file]) and _is_of_package(found, text):
+            return found if _runs(found, text) else self._defined(found, text) or found
+        return self._defined(found, text)
+
+    def _defined(self, frame: Frame, text: str) -> Frame | None:
+        """The frame at its function's definition: what is left where the line is another one, as in what was built."""
+        name = simple_name(frame.function)
+        named = [one for one in functions(str(frame.file), text) if one.name == name] if name else []
+        if len(named) != 1 or not _is_of_package(frame, text):
+            is_built = frame.code is None and not _is_by_name(frame) and (frame.line == 0 or name is None)
+            return frame.model_copy(update={"line": 0}) if is_built else None
+        return frame.model_copy(update={"line": named[0].first_line, "code": None})
+
+    def _look_up(self, frame: Frame) -> tuple[str, ...]:
+        path = clean(frame.path)
+        own = own_guesses(path, frame.module, self._layout)
+        if frame.kind == "application" or (frame.kind == "dependency" and frame.module and "/" not in path):
+            best: Sequence[str] = ()
+            for guess in (*own, *guesses(path, frame.module)):
+                best = _best(guess, self._layout, is_packaged=frame.kind == "dependency")
+                if best:
+                    break
+        elif frame.kind == "dependency":
+            best = next((found for guess in own if (found := _whole(guess, self._layout))), ())
+        else:
+            best = ()
+        return tuple(best[:MOST_CANDIDATES])
 
 
 def mapped(traces: Sequence[Trace], files: Sequence[str], texts: Mapping[str, str] | None = None) -> tuple[Trace, ...]:
-    """The traces with `file` set on every frame that is code of the repository.
-
-    A frame is, if its path names exactly one file, and its line agrees with that file's text where `texts` has it.
-    A path that shares only a name with its file (`COPY src/ /app/`) has to agree. None: nothing has been read yet.
-    """
-    by_name: dict[str, list[str]] = {}
-    for file in files:
-        by_name.setdefault(file.rpartition("/")[2], []).append(file)
-    lines = {file: text.split("\n") for file, text in (texts or {}).items()}
-
-    @cache
-    def place(path: str, kind: str) -> str | None:
-        near = by_name.get(path.rpartition("/")[2], [])
-        if kind == "application":
-            return map_path(path, near)
-        return _own_file(path, near) if kind == "dependency" else None
-
-    def placed(frame: Frame) -> Frame:
-        file = place(frame.path, frame.kind)
-        found = frame.model_copy(update={"file": file, "kind": "application" if file else frame.kind})
-        if file is None or texts is None:
-            return found
-        is_sure = agrees(found, lines[file]) if file in lines else not _is_by_name(found)
-        return found if is_sure else frame.model_copy(update={"file": None})
-
-    def follow(trace: Trace) -> Trace:
-        frames = tuple(placed(frame) for frame in trace.frames)
-        return trace.model_copy(update={"frames": frames, "causes": tuple(follow(cause) for cause in trace.causes)})
-
-    return tuple(follow(trace) for trace in traces)
+    """The traces with `file` set on every frame that is code of the repository; see `Mapper.mapped`."""
+    return Mapper(Layout(files=tuple(files))).mapped(traces, texts)
 
 
 def map_path(path: str, files: Sequence[str]) -> str | None:
@@ -53,34 +125,44 @@ def map_path(path: str, files: Sequence[str]) -> str | None:
 
     A file at the repository's root wins over deeper ones that share no more than its name.
     """
-    parts = [part for part in path.split("/") if part not in {"", "."}]
+    best = _best(path, Layout(files=tuple(files)))
+    return best[0] if len(best) == 1 else None
+
+
+def _best(path: str, layout: Layout, *, is_packaged: bool = False) -> Sequence[str]:
+    """The files with the longest common path suffix; those of the program's own folder before others."""
+    parts = [part for part in path.split("/") if part not in {"", ".", ".."}]
     best: list[str] = []
     longest = 0
-    for file in files:
-        shared = _shared_suffix(parts, file.split("/"))
+    for file in layout.by_name.get(parts[-1], ()) if parts else ():
+        if VENDORED.search(file) and not VENDORED.search(path):
+            continue
+        shared = shared_suffix(parts, file.split("/"))
         if shared > longest:
             best, longest = [file], shared
         elif shared == longest and shared:
             best.append(file)
+    if is_packaged and longest < min(3, len(parts)):
+        return ()  # a class of another package that has a file of the same name
     whole = [file for file in best if file.count("/") + 1 == longest]
-    if len(whole) == 1:
-        return whole[0]
-    return best[0] if len(best) == 1 else None
+    inside = [file for file in best if layout.prefix and file.startswith(layout.prefix)]
+    if len(whole) == 1 and (not layout.prefix or not inside):
+        return whole
+    return inside or best
 
 
-def _shared_suffix(left: Sequence[str], right: Sequence[str]) -> int:
+def _whole(path: str, layout: Layout) -> Sequence[str]:
+    """The file of exactly this path."""
+    return [file for file in layout.by_name.get(path.rpartition("/")[2], ()) if file == path]
+
+
+def shared_suffix(left: Sequence[str], right: Sequence[str]) -> int:
     count = 0
     for one, other in zip(reversed(left), reversed(right), strict=False):
         if one != other:
             break
         count += 1
     return count
-
-
-def _own_file(path: str, files: Sequence[str]) -> str | None:
-    """The repository's file that was installed as a package: its path below site-packages exists here, src/ or not."""
-    inside = DEPENDENCY.split(path)[-1]
-    return next((file for file in files if "/" in inside and file in {inside, f"src/{inside}"}), None)
 
 
 def agrees(frame: Frame, lines: Sequence[str]) -> bool:
@@ -96,7 +178,25 @@ def agrees(frame: Frame, lines: Sequence[str]) -> bool:
     return re.fullmatch(".+?".join(parts), present) is not None
 
 
+def _runs(frame: Frame, text: str) -> bool:
+    """Whether the frame's line is in the function it names, as far as that can be told."""
+    name, here = simple_name(frame.function), function_at(str(frame.file), text, frame.line)
+    return frame.code is not None or name is None or here is None or here.name == name
+
+
+def _is_of_package(frame: Frame, text: str) -> bool:
+    """Whether a Java or Kotlin file is of the package that the frame's class is in."""
+    declared = PACKAGE.search(text) if str(frame.file).endswith((".java", ".kt", ".scala")) else None
+    return declared is None or frame.module is None or frame.module.startswith(declared[1])
+
+
 def _is_by_name(frame: Frame) -> bool:
-    """Whether a frame's path shares no folder with the file that it was mapped to."""
+    """Whether a frame's path shares no folder with the file that it was mapped to, and nothing else tells of one."""
     file = frame.file or ""
-    return "/" in file and _shared_suffix(frame.path.split("/"), file.split("/")) < 2
+    if "/" not in file or (frame.module and "/" not in frame.path):
+        return False
+    return shared_suffix(clean(frame.path).split("/"), file.split("/")) < 2
+
+
+def _all(traces: Sequence[Trace]) -> list[Trace]:
+    return [one for trace in traces for one in (*trace.causes, trace)]

@@ -1,5 +1,21 @@
-"""Source files as tree-sitter reads them: which functions a file has, and where they begin and end."""
+"""Source files as tree-sitter reads them: what a file defines and where, and what one line of source says."""
 
-from agents.syntax.functions import Function, function_at, functions
+from agents.syntax.functions import Function, Outline, function_at, functions, innermost, outline
+from agents.syntax.languages import language_of
+from agents.syntax.words import calls, code_of, defines, imports, names, strings
 
-__all__ = ["Function", "function_at", "functions"]
+__all__ = [
+    "Function",
+    "Outline",
+    "calls",
+    "code_of",
+    "defines",
+    "function_at",
+    "functions",
+    "imports",
+    "innermost",
+    "language_of",
+    "names",
+    "outline",
+    "strings",
+]

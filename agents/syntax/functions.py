@@ -1,15 +1,17 @@
-"""The functions of a source file, from its syntax tree."""
+"""The functions and types of a source file, from its syntax tree."""
+
+import re
+from functools import lru_cache
 
 import tree_sitter
-import tree_sitter_python
 from pydantic import BaseModel, ConfigDict
 
-BLOCKS = frozenset(
-    {"module", "block", "class_definition", "decorated_definition", "function_definition", "if_statement"}
-    | {"elif_clause", "else_clause", "for_statement", "while_statement", "with_statement", "try_statement"}
-    | {"except_clause", "except_group_clause", "finally_clause", "match_statement", "case_clause", "ERROR"}
-)
-"""Nodes of the syntax tree that a function can stand in; expressions, most of a file, are not walked."""
+from agents.syntax.languages import grammar, language_of, query
+
+MOST_BYTES = 1024 * 1024
+"""A source file larger than this is generated, and no function of it is worth the time."""
+RECEIVER = re.compile(r"(\w+)\s*(?:\[[^\]]*\]\s*)?\)\s*$")
+MOST_REMEMBERED = 512
 
 
 class Function(BaseModel):
@@ -20,26 +22,78 @@ class Function(BaseModel):
     name: str
     first_line: int
     last_line: int
+    within: str = ""
+    """The types and functions that it stands in, outermost first, with dots: `Cart.Line`. Empty at the top."""
+
+    @property
+    def qualified(self) -> str:
+        """The name with what it stands in: `Cart.Line.price`."""
+        return f"{self.within}.{self.name}" if self.within else self.name
 
 
-def functions(text: str) -> tuple[Function, ...]:
-    """Every function of a Python file, outer ones before inner ones."""
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
-    found: list[Function] = []
-    stack = [parser.parse(text.encode("utf-8", "replace")).root_node]
-    while stack:
-        node = stack.pop()
-        if node.type == "function_definition":
-            name = node.child_by_field_name("name")
-            whole = node.parent if node.parent and node.parent.type == "decorated_definition" else node
-            if name is not None and name.text is not None:
-                first, last = whole.start_point.row + 1, node.end_point.row + 1
-                found.append(Function(name=name.text.decode("utf-8", "replace"), first_line=first, last_line=last))
-        stack.extend(child for child in reversed(node.children) if child.type in BLOCKS)
-    return tuple(found)
+class Outline(BaseModel):
+    """What a file defines; outer ones before inner ones."""
+
+    model_config = ConfigDict(frozen=True)
+
+    functions: tuple[Function, ...] = ()
+    types: tuple[Function, ...] = ()
+    """Classes, interfaces, structures and the like, with their lines."""
 
 
-def function_at(text: str, line: int) -> Function | None:
+@lru_cache(maxsize=MOST_REMEMBERED)
+def outline(path: str, text: str) -> Outline:
+    """What a source file defines, by the language of its name. A broken file gives what can be told of it.
+
+    Empty for a language that is not read, and for a file larger than `MOST_BYTES`.
+    """
+    language = language_of(path)
+    content = text.encode("utf-8", "replace")
+    if language is None or len(content) > MOST_BYTES:
+        return Outline()
+    root = tree_sitter.Parser(grammar(language.name)).parse(content).root_node
+    found: dict[tuple[int, int, str], tuple[bool, str, tree_sitter.Node]] = {}
+    for _, captures in tree_sitter.QueryCursor(query(language.name)).matches(root):
+        is_type = "type" in captures
+        (node,), name = captures["type" if is_type else "function"], _text(captures["name"][0])
+        if node.parent is not None and node.parent.type == "decorated_definition":
+            node = node.parent
+        owner = RECEIVER.search(_text(captures["receiver"][0])) if "receiver" in captures else None
+        name = name.strip("\"'")
+        if name:
+            found[node.start_byte, -node.end_byte, name] = (is_type, owner[1] if owner else "", node)
+    return _nested(found)
+
+
+def functions(path: str, text: str) -> tuple[Function, ...]:
+    """Every function of a source file, outer ones before inner ones."""
+    return outline(path, text).functions
+
+
+def function_at(path: str, text: str, line: int) -> Function | None:
     """The innermost function that holds a line."""
-    around = [one for one in functions(text) if one.first_line <= line <= one.last_line]
-    return max(around, key=lambda one: one.first_line, default=None)
+    return innermost(functions(path, text), line)
+
+
+def innermost(among: tuple[Function, ...], line: int) -> Function | None:
+    """The innermost of these that holds a line."""
+    around = [one for one in among if one.first_line <= line <= one.last_line]
+    return max(around, key=lambda one: (one.first_line, -one.last_line), default=None)
+
+
+def _nested(found: dict[tuple[int, int, str], tuple[bool, str, tree_sitter.Node]]) -> Outline:
+    functions: list[Function] = []
+    types: list[Function] = []
+    around: list[tuple[int, str]] = []
+    for (start, end, name), (is_type, owner, node) in sorted(found.items(), key=lambda entry: entry[0]):
+        while around and around[-1][0] <= start:
+            around.pop()
+        within = ".".join([*(outer for _, outer in around), *([owner] if owner else [])])
+        one = Function(name=name, first_line=node.start_point.row + 1, last_line=node.end_point.row + 1, within=within)
+        (types if is_type else functions).append(one)
+        around.append((-end, name))
+    return Outline(functions=tuple(functions), types=tuple(types))
+
+
+def _text(node: tree_sitter.Node) -> str:
+    return node.text.decode("utf-8", "replace") if node.text is not None else ""

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,31 @@ FIELDS = "%H%x00%P%x00%an%x00%ct%x00%s"
 REVISION = re.compile(r"(?![-:])[^\s\x00-\x1f\x7f]{1,256}")
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 REGULAR = {"100644", "100755"}
+MOST_NAMES = 200
+"""Paths in one command line."""
+MOST_OF_A_FILE = 5
+"""Lines of one file that `mentions` tells."""
+WORD_ENDING = re.compile(r"\.\w{1,10}")
+HEAD_OF_LINE = re.compile(r"(?P<sha>[0-9a-f]{40}) \d+ (?P<line>\d+)")
+GENERATED = ("node_modules/**", "vendor/**", "third_party/**", "dist/**", "testdata/**", "__snapshots__/**")
+GENERATED_FILES = (
+    "*.min.js",
+    "*.map",
+    "*.svg",
+    "*.snap",
+    "*.po",
+    "*.pb.go",
+    "*.lock",
+    "*-lock.json",
+    "go.sum",
+    "*.csv",
+)
+WRITTEN = (
+    ":(top)",
+    *(f":(top,exclude,glob)**/{folder}" for folder in GENERATED),
+    *(f":(top,exclude,glob)**/{name}" for name in GENERATED_FILES),
+)
+"""Everything but what is generated or vendored: where the changes of a range are too many, those are left out."""
 
 
 class GitRepository:
@@ -71,23 +97,25 @@ class GitRepository:
         mark = secrets.token_hex(16)  # nothing in a message or a diff can be taken for the start of a commit
         form = (f"--max-count={MOST_COMMITS}", f"--format={mark}{FIELDS}%x00", "--diff-merges=first-parent")
         span = f"{full_sha(old)}..{full_sha(new)}"
-        out = await self._git(
-            "log", "--topo-order", *form, "-p", "-U3", "-M", *DIFF, "--end-of-options", span, most_bytes=MOST_DIFF_BYTES
-        )
-        commits = []
-        for entry in out.decode("utf-8", "replace").split(mark)[1:]:
-            sha, parents, author, at, subject, diff = entry.split("\0", 5)
-            commits.append(
-                Commit(
-                    sha=sha,
-                    parents=tuple(parents.split()),
-                    author=author,
-                    at=datetime.fromtimestamp(min(int(at), LATEST.timestamp()), UTC),
-                    subject=subject,
-                    diff=diff.lstrip("\n"),
-                )
+        argv = ("log", "--topo-order", *form, "-p", "-U3", "-M", *DIFF)
+        is_partial = False
+        try:
+            out = await self._git(*argv, "--end-of-options", span, most_bytes=MOST_DIFF_BYTES)
+        except Denied as error:
+            if "larger than" not in str(error):
+                raise
+            is_partial = True  # without a path git leaves no commit out; with one it must be told not to
+            out = await self._git(
+                *argv,
+                "--full-history",
+                "--sparse",
+                "--end-of-options",
+                span,
+                "--",
+                *WRITTEN,
+                most_bytes=MOST_DIFF_BYTES,
             )
-        return tuple(commits)
+        return tuple(_commit(entry, is_partial) for entry in out.decode("utf-8", "replace").split(mark)[1:])
 
     async def compare(self, old: str, new: str, path: str = "") -> str:
         limit = ("--", f":(literal,top){path}") if path else ()
@@ -112,13 +140,35 @@ class GitRepository:
         if refusal is not None:
             return FileText(status="denied", reason=f"{path} {refusal}")
         content = await self._git("cat-file", "blob", sha)
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError:
-            text = "\0"
-        if "\0" in text:
+        text = _text(content)
+        if text is None:
             return FileText(status="denied", reason=f"{path} is not text")
         return FileText(status="ok", text=text)
+
+    async def read_all(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        named: dict[str, str] = {}
+        wanted = [path for path in dict.fromkeys(paths) if path and "\0" not in path]
+        for at in range(0, len(wanted), MOST_NAMES):
+            names = wanted[at : at + MOST_NAMES]
+            out = await self._git(
+                "ls-tree",
+                "-r",
+                "-z",
+                "-l",
+                "--full-tree",
+                full_sha(commit),
+                "--",
+                *(f":(literal,top){n}" for n in names),
+            )
+            for entry in out.decode("utf-8", "replace").split("\0"):
+                about, _, name = entry.partition("\t")
+                if name in names and (sha := _readable(about)) is not None:
+                    named[name] = sha
+        out = await run_git(
+            self._git_dir, "cat-file", "--batch", stdin="".join(f"{sha}\n" for sha in named.values()).encode()
+        )
+        texts = (_text(content) for content in _contents(out))
+        return {path: text for path, text in zip(named, texts, strict=False) if text is not None}
 
     async def blame(self, commit: str, path: str, first: int, last: int) -> tuple[Blamed, ...]:
         found = await self.read(commit, path)
@@ -130,6 +180,19 @@ class GitRepository:
         span = f"{first},{last}"
         out = await self._git("blame", "--no-textconv", "--line-porcelain", "-L", span, full_sha(commit), "--", path)
         return tuple(_blamed(entry) for entry in _entries(out.decode("utf-8", "replace")))
+
+    async def origins(
+        self, commit: str, path: str, spans: Sequence[tuple[int, int]], since: str, ignoring: Sequence[str] = ()
+    ) -> dict[int, str]:
+        lines = [f"-L{first},{last}" for first, last in spans if 1 <= first <= last]
+        if not lines or "\0" in path:
+            return {}
+        ignored = [word for sha in ignoring for word in ("--ignore-rev", full_sha(sha))]
+        out = await run_git(
+            self._git_dir, "blame", "--no-textconv", "--porcelain", "-w", "-M", "-C", *ignored, *lines,
+            f"{full_sha(since)}..{full_sha(commit)}", "--", path, codes=frozenset({0, 128}),
+        )  # fmt: skip
+        return _origins(out.decode("utf-8", "replace"))
 
     async def search(self, commit: str, text: str, path: str = "") -> tuple[Match, ...]:
         if not text.strip() or "\n" in text or "\0" in text:
@@ -144,7 +207,7 @@ class GitRepository:
                 found += _matches(file, lines.decode("utf-8", "replace"))
         return tuple(found[:MOST_MATCHES])
 
-    async def mentions(self, old: str, new: str, text: str) -> tuple[str, ...]:
+    async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
         if not text or "\n" in text:
             raise Denied("what is searched for must be one line, or a part of one")
         form = (f"--max-count={MOST_COMMITS}", "--format=%B%x00", "--fixed-strings", f"--grep={text}")
@@ -156,12 +219,71 @@ class GitRepository:
         out = await run_git(None, "patch-id", "--stable", stdin=diff.encode("utf-8", "surrogateescape"))
         return out.decode().partition(" ")[0]
 
+    async def mentions(self, commit: str, words: Sequence[str], endings: Sequence[str]) -> tuple[Match, ...]:
+        sought = [part for word in words if word.strip() and not {"\n", "\0"} & set(word) for part in ("-e", word)]
+        if not sought:
+            return ()
+        paths = [f":(top,glob)**/*{ending}" for ending in endings if WORD_ENDING.fullmatch(ending)]
+        out = await self._grep(
+            "-I", "-F", "-w", "-z", "-n", "--no-textconv", "--full-name", f"--max-count={MOST_OF_A_FILE}", *sought,
+            full_sha(commit), "--", *paths,
+        )  # fmt: skip
+        found: list[Match] = []
+        for line in out.decode("utf-8", "replace").split("\n"):
+            name, _, rest = line.partition("\0")
+            number, _, text = rest.partition("\0")
+            if number.isdigit() and len(found) < MOST_MATCHES:
+                found.append(Match(path=name.partition(":")[2], line=int(number), text=text))
+        return tuple(found)
+
     async def _grep(self, *argv: str) -> bytes:
         """The exit code 1 says that nothing was found."""
         return await run_git(self._git_dir, "grep", *argv, codes=frozenset({0, 1}), most_bytes=MOST_FOUND_BYTES)
 
     async def _git(self, *argv: str, most_bytes: int | None = None) -> bytes:
         return await run_git(self._git_dir, *argv, most_bytes=most_bytes)
+
+
+def _commit(entry: str, is_partial: bool) -> Commit:  # noqa: FBT001 - a field of the commit
+    sha, parents, author, at, subject, diff = entry.split("\0", 5)
+    return Commit(
+        sha=sha,
+        parents=tuple(parents.split()),
+        author=author,
+        at=datetime.fromtimestamp(min(int(at), LATEST.timestamp()), UTC),
+        subject=subject,
+        diff=diff.lstrip("\n"),
+        is_partial=is_partial,
+    )
+
+
+def _readable(about: str) -> str | None:
+    """The blob of a line of `ls-tree -l`, if it is a file that is read."""
+    mode, kind, sha, size = about.split()
+    return sha if kind == "blob" and mode in REGULAR and _refusal(size) is None else None
+
+
+def _contents(batch: bytes) -> Iterator[bytes]:
+    """The blobs that `cat-file --batch` tells, in order; nothing for one that is not there."""
+    at = 0
+    while at < len(batch):
+        end = batch.index(b"\n", at)
+        size = batch[at:end].rsplit(b" ", 1)[-1]
+        at = end + 1
+        if not size.isdigit():
+            yield b"\0"
+            continue
+        yield batch[at : at + int(size)]
+        at += int(size) + 1
+
+
+def _text(content: bytes) -> str | None:
+    """None for what is not text."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
 
 
 def _entries(porcelain: str) -> list[list[str]]:
@@ -178,6 +300,21 @@ def _blamed(entry: list[str]) -> Blamed:
     sha, _, line = entry[0].split(" ")[:3]
     about = dict(field.partition(" ")[::2] for field in entry[1:-1])
     return Blamed(line=int(line), commit=sha, author=about["author"], subject=about["summary"], text=entry[-1][1:])
+
+
+def _origins(porcelain: str) -> dict[int, str]:
+    """The commit of each line; one is marked as the boundary where it, or one before it, may have written the line."""
+    found: dict[int, str] = {}
+    older: set[str] = set()
+    sha = ""
+    for line in porcelain.split("\n"):
+        head = HEAD_OF_LINE.match(line)
+        if head is not None:
+            sha = head["sha"]
+            found[int(head["line"])] = sha
+        elif line == "boundary":
+            older.add(sha)
+    return {number: sha for number, sha in found.items() if sha not in older}
 
 
 def _matches(file: str, out: str) -> list[Match]:

@@ -8,7 +8,7 @@ from agents.diagnosis import Diagnosis, diagnose, public
 from agents.evidence import Bundle, holds
 from agents.triage import triage
 from tests.fakes import FakeRepository
-from tests.shop import APP, BASE, BROKEN, PRICES, QUIET, TRACE, broken_history, bundle_of, history
+from tests.shop import BROKEN, PRICES, QUIET, TRACE, broken_history, bundle_of, history
 
 CONFIG = "kind: ConfigMap\nmetadata:\n  name: shop\ndata:\n  RATE: '3'\n  CURRENCY: EUR\n"
 ROLLOUT = """\
@@ -144,13 +144,20 @@ async def test_a_cut_trace_is_diagnosed_without_inventing_its_exception() -> Non
     assert "does not hold" in diagnosis.summary
 
 
-async def test_a_weak_suspect_is_medium_and_the_location_is_where_it_failed() -> None:
-    changed = PRICES.replace("DEFAULT = 2", "DEFAULT = None")
-    diagnosis = await of_source(
-        history(("No default", {"shop/prices.py": changed}), base=BASE | {"shop/app.py": APP}),
-        TRACE.replace("line 8", "line 10").replace("return found *", "return found *"),
+async def test_a_constant_from_which_the_failing_line_has_its_value_is_named() -> None:
+    repository = history(
+        ("No default", {"shop/prices.py": PRICES.replace("DEFAULT = 2", "DEFAULT = None")}),
+        (
+            "Sell water",
+            {"shop/prices.py": PRICES.replace("DEFAULT = 2", "DEFAULT = None").replace('"tea": 3', '"tea": 4')},
+        ),
     )
-    assert diagnosis.culprit_commit is None
+    diagnosis = await of_source(repository, TRACE.replace("line 8", "line 10"))
+    assert (diagnosis.culprit_commit, diagnosis.confidence) == (repository.shas[1], "medium")
+    assert "DEFAULT" in diagnosis.summary
+
+
+async def test_a_weak_suspect_is_medium_and_the_location_is_where_it_failed() -> None:
     used = TRACE.split('  File "/app/shop/prices.py"')[0] + "TypeError: x\n"
     repository = history(("Shift", {"shop/prices.py": BROKEN}))
     diagnosis = await of_source(repository, used)

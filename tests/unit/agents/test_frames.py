@@ -320,19 +320,19 @@ def last(): return 1
     ("line", "name"), [(1, "outer"), (4, "inner"), (6, "outer"), (9, "method"), (11, None), (13, "last"), (99, None)]
 )
 def test_a_line_belongs_to_the_innermost_function(line: int, name: str | None) -> None:
-    found = function_at(SOURCE, line)
+    found = function_at("a.py", SOURCE, line)
     assert (found.name if found else None) == name
 
 
 @pytest.mark.parametrize("text", ["", "def f(:\n", "\0", "def ünï():\n  pass", "(" * 5000, "\ud800"])
 def test_odd_source_has_the_functions_it_has(text: str) -> None:
-    assert [one.name for one in functions(text)] in ([], ["ünï"], ["f"])
+    assert [one.name for one in functions("a.py", text)] in ([], ["ünï"], ["f"])
 
 
 def test_every_function_of_a_real_file_is_found_quickly() -> None:
     text = Path(__file__).read_text()
     start = time.process_time()
-    names = {one.name for one in functions(text)}
+    names = {one.name for one in functions("a.py", text)}
     assert names >= set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
     assert time.process_time() - start < 0.5
 

@@ -76,7 +76,7 @@ async def test_when_every_patch_is_refuted_the_analysis_is_reported_with_the_las
     await heal(house)
     assert house.journal.stages == [
         Stage.DIAGNOSING,
-        *(Stage.FIXING, Stage.VERIFYING) * 2,
+        *(Stage.FIXING, Stage.VERIFYING) * 3,
         Stage.FIXING,
         Stage.PUBLISHING,
         Stage.REPORTED,

@@ -1,12 +1,11 @@
-import re
 import time
 
 import pytest
 
 from agents.changes import Commit
-from agents.frames import Trace, find_traces, mapped
+from agents.frames import find_traces, mapped
 from agents.logs import Template
-from agents.suspects import WORTH_NAMING, Clues, Suspect, clues_of, missing_names, rank
+from agents.suspects import WORTH_NAMING, Clues, Suspect, clues_of, rank
 from tests.fakes import START, FakeRepository, diff_trees
 from tests.shop import APP, BROKEN, PRICES, TRACE, broken_history, history
 
@@ -174,42 +173,31 @@ def test_a_merge_is_never_named_for_what_it_brought() -> None:
 
 
 def test_a_deleted_file_has_no_line() -> None:
-    clues = Clues(
-        frames=(), names=frozenset({"apply_discount"}), missing=frozenset({"apply_discount"}), logged=frozenset()
-    )
+    clues = Clues(names=frozenset({"apply_discount"}), absent=frozenset({"apply_discount"}))
     diff = diff_trees({"a.py": "def apply_discount():\n    pass\n"}, {}, context=3)
     (suspect,) = rank([commit(1, diff)], clues, {})
     assert (suspect.file, suspect.line, suspect.function) == ("a.py", None, None)
 
 
 @pytest.mark.parametrize(
-    ("exception", "message", "missing"),
+    ("text", "level", "statement", "is_named"),
     [
-        ("KeyError", "'amount'", ("amount",)),
-        ("AttributeError", "'Cart' object has no attribute 'total'. Did you mean: 'totals'?", ("total",)),
-        ("AttributeError", "module 'shop.x' has no attribute 'f'", ("f",)),
-        ("AttributeError", "'NoneType' object has no attribute 'amount'", ()),
-        ("NameError", "name 'TABLE' is not defined", ("TABLE",)),
-        ("ImportError", "cannot import name 'a_b' from 'shop.c' (/app/shop/c.py)", ("a_b",)),
-        ("ModuleNotFoundError", "No module named 'requests'", ("requests",)),
-        ("ValueError", "'x' is wrong", ()),
-        ("KeyError", "42", ()),
-        (None, "'x'", ()),
+        ("ERROR discount campaign <number> expired", "error", 'log.error("discount campaign %s expired", n)', True),
+        ("discount campaign <number> expired", "critical", "log.Fatalf(`discount campaign %d expired`, n)", True),
+        ("INFO discount campaign <number> opened", "info", 'log.info("discount campaign %s opened", n)', False),
+        ("ERROR cannot reach peer", "error", 'log.error("discount campaign %s expired", n)', False),
     ],
 )
-def test_an_error_misses_what_it_says_is_not_there(
-    exception: str | None, message: str, missing: tuple[str, ...]
+def test_the_statement_that_wrote_an_error_of_the_canary_alone_is_a_strong_clue(
+    text: str,
+    level: str,
+    statement: str,
+    is_named: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    trace = Trace(item="log", first_line=1, last_line=1, exception=exception, message=message, frames=())
-    assert missing_names(trace) == missing
-
-
-def test_words_that_only_the_canary_logs_are_a_weak_clue() -> None:
-    template = Template(text="ERROR discount campaign expired", count=3, item="log", line=1, level="error")
-    diff = diff_trees({"a.py": ""}, {"a.py": 'log.error("discount campaign expired")\n'}, context=3)
-    (suspect,) = rank([commit(1, diff)], clues_of(None, [template]), {})
-    assert 0 < suspect.score < WORTH_NAMING
-    assert re.search("only the canary logs", suspect.why)
+    template = Template(text=text, count=3, item="log", line=1, level=level)
+    diff = diff_trees({"a.go": ""}, {"a.go": f"{statement}\n"}, context=3)
+    suspects = rank([commit(1, diff)], clues_of(None, [template]), {})
+    assert bool(suspects and suspects[0].score >= WORTH_NAMING) is is_named
 
 
 def test_a_large_range_is_ranked_in_seconds() -> None:

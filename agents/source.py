@@ -1,0 +1,323 @@
+"""The source's part of triage: the traces mapped to files, and which change between the versions could have done it.
+
+Reads what it needs from the repository and judges nothing; what could not be read is a note.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.changes import MOST_COMMITS, Commit, Repository, named_now, only_formats
+from agents.errors import Denied
+from agents.evidence import Bundle
+from agents.frames import Frame, Mapper, Trace, layout_of, naming_files
+from agents.logs import Template
+from agents.reach import reached_by
+from agents.slowness import rank_slow
+from agents.suspects import (
+    MOST_CALLS,
+    PROSE,
+    TEST_PATH,
+    WORTH_NAMING,
+    Clues,
+    Origins,
+    Sources,
+    Suspect,
+    called_names,
+    calls_at,
+    clues_of,
+    rank,
+    reaching,
+    sought,
+    statement_places,
+)
+from agents.syntax import language_of
+from agents.traffic import Slowdown
+
+MOST_FILES_READ = 400
+MOST_FORMATTING = 50
+MOST_RIVALS = 3
+"""Traces that only the canary has and that are looked at, where the first leads to nothing."""
+MOST_LINES = 400
+"""Lines of a function whose authors are asked for."""
+MOST_CALLERS = 60
+"""Files that are read for who calls what has changed."""
+SCRIPTS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs")
+
+
+class Seen(BaseModel):
+    """What was found in the logs, before any repository was opened."""
+
+    model_config = ConfigDict(frozen=True)
+
+    traces: tuple[Trace, ...]
+    """The canary's."""
+    old: frozenset["Identity"]
+    """The traces that the stable version has too."""
+    templates: tuple[Template, ...]
+    slowdown: Slowdown | None
+
+
+class SourceFindings(BaseModel):
+    """What the source repository tells. Empty where there is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    traces: tuple[Trace, ...]
+    trace: Trace | None
+    """The one that the canary has and the stable version has not, most frequent first."""
+    texts: Mapping[str, str] = {}
+    """Files at the canary's commit, as far as they were read."""
+    commits: tuple[Commit, ...] = ()
+    compared: bool = False
+    suspects: tuple[Suspect, ...] = ()
+    statements: tuple[Frame, ...] = ()
+    """Where the source writes what only the canary logs as an error, if no trace tells."""
+
+
+Identity = tuple[str | None, str | None, str | None]
+"""What makes two traces the same: exception, and path and function of the innermost frame."""
+
+
+async def look_at_source(bundle: Bundle, repository: Repository | None, seen: Seen, notes: list[str]) -> SourceFindings:
+    """Map the traces and rank the changes. Notes what could not be looked at."""
+    bare = SourceFindings(traces=seen.traces, trace=_first(_rivals(seen.traces, seen.old)))
+    if repository is None:
+        return bare
+    canary = await resolve(repository, bundle.manifest.canary.commit, "the canary's source revision", notes)
+    stable = await resolve(repository, bundle.manifest.stable.commit, "the stable version's source revision", notes)
+    if canary is None:
+        return bare
+    commits, difference, compared = await _range(repository, stable, canary, notes)
+    try:
+        tree = await repository.files(canary)
+        look = _Look(repository, canary, stable, tree, commits, difference)
+        return await look.at(bundle, seen, notes, compared=compared)
+    except Denied as error:
+        notes.append(f"the source cannot be read at the canary's commit: {error}")
+        suspects = await asyncio.to_thread(rank, commits, clues_of(bare.trace, seen.templates), {})
+        return bare.model_copy(update={"commits": commits, "compared": compared, "suspects": suspects})
+
+
+async def resolve(repository: Repository, revision: str | None, what: str, notes: list[str]) -> str | None:
+    """The full sha of a revision; None, with a note, where it is not known or not there."""
+    if revision is None:
+        notes.append(f"{what} is not known")
+        return None
+    try:
+        return await repository.resolve(revision)
+    except Denied:
+        notes.append(f"{what} {revision} is not in the repository")
+        return None
+
+
+async def _range(
+    repository: Repository, stable: str | None, canary: str, notes: list[str]
+) -> tuple[tuple[Commit, ...], str | None, bool]:
+    """The commits since the stable one, the difference they make, and whether they could be read."""
+    if stable is None:
+        return (), None, False
+    try:
+        commits = await repository.commits(stable, canary)
+    except Denied as error:
+        notes.append(f"the changes of the source cannot be read: {error}")
+        return (), None, False
+    if not commits:
+        notes.append("there is no commit between the two versions of the source")
+    if len(commits) >= MOST_COMMITS:
+        notes.append(f"of the commits between the versions only the newest {MOST_COMMITS} were looked at")
+    if any(commit.is_partial for commit in commits):
+        notes.append("the changes of generated and vendored files were left out, there are so many")
+    try:
+        difference = await repository.compare(stable, canary) if commits else None
+    except Denied:
+        difference = None  # then nothing is known to be undone
+    return commits, difference, True
+
+
+class _Look:
+    """One repository at the canary's commit, and the range that led to it."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        canary: str,
+        stable: str | None,
+        tree: Sequence[str],
+        commits: tuple[Commit, ...],
+        difference: str | None,
+    ) -> None:
+        self._repository = repository
+        self._canary = canary
+        self._stable = stable
+        self._tree = tree
+        self._commits = commits
+        self._difference = difference
+        self._texts: dict[str, str] = {}
+
+    async def at(self, bundle: Bundle, seen: Seen, notes: list[str], *, compared: bool) -> SourceFindings:
+        mapper = await self._mapper(seen.traces, bundle.manifest.canary.path)
+        await self._read(await asyncio.to_thread(mapper.wanted, seen.traces))
+        traces = await asyncio.to_thread(mapper.mapped, seen.traces, self._texts)
+        rivals = _rivals(traces, seen.old)
+        notes += mapper.doubts()
+        trace = _first(rivals)
+        suspects: tuple[Suspect, ...] = ()
+        places: tuple[Frame, ...] = ()
+        if rivals:
+            await self._read(await asyncio.to_thread(self._changed, rivals))
+            trace, suspects = await self._best(rivals, seen.templates)
+        elif seen.slowdown is not None:
+            suspects = await self._slow(seen.slowdown)
+        else:
+            suspects, places = await self._by_messages(seen.templates)
+        return SourceFindings(
+            traces=traces,
+            trace=trace,
+            texts=self._texts,
+            commits=self._commits,
+            compared=compared,
+            suspects=suspects,
+            statements=places,
+        )
+
+    async def _mapper(self, traces: Sequence[Trace], source_path: str | None) -> Mapper:
+        languages = {trace.language for trace in traces}
+        naming = naming_files(self._tree) if languages & {"go", "javascript"} else []
+        texts = await self._repository.read_all(self._canary, naming) if naming else {}
+        return Mapper(layout_of(self._tree, texts, source_path))
+
+    async def _read(self, paths: Iterable[str]) -> None:
+        """Add these files to what is known of the commit."""
+        there = set(self._tree)
+        wanted = [path for path in dict.fromkeys(paths) if path in there and path not in self._texts]
+        room = MOST_FILES_READ - len(self._texts)
+        if wanted and room > 0:
+            self._texts |= await self._repository.read_all(self._canary, wanted[:room])
+
+    def _changed(self, traces: Sequence[Trace]) -> list[str]:
+        """The source files that the range changed, those nearest to the traces first."""
+        folders = {file.rpartition("/")[0] for file in _files(traces)}
+        files = dict.fromkeys(hunk.file for _, hunks in named_now(self._commits) for hunk in hunks)
+        found = [file for file in files if language_of(file) is not None]
+        return sorted(
+            found, key=lambda file: (file.rpartition("/")[0] not in folders, TEST_PATH.search(file) is not None)
+        )
+
+    async def _best(self, rivals: Sequence[Trace], templates: Sequence[Template]) -> tuple[Trace, tuple[Suspect, ...]]:
+        """The first trace that a change explains, else the first, with its suspects."""
+        first: tuple[Trace, tuple[Suspect, ...]] | None = None
+        for trace in rivals[:MOST_RIVALS]:
+            clues = clues_of(trace, templates, {path: text.split("\n") for path, text in self._of(trace).items()})
+            suspects = await self._ranked(clues)
+            if suspects and suspects[0].score >= WORTH_NAMING:
+                return trace, suspects
+            first = first or (trace, suspects)
+        return first or (rivals[0], ())
+
+    def _of(self, trace: Trace) -> dict[str, str]:
+        return {file: self._texts[file] for file in _files([trace]) if file in self._texts}
+
+    async def _ranked(self, clues: Clues) -> tuple[Suspect, ...]:
+        if not self._commits:
+            return ()
+        origins = await self._origins(clues)
+        suspects = await asyncio.to_thread(
+            rank, self._commits, clues, self._texts, difference=self._difference, origins=origins
+        )
+        if (suspects and suspects[0].score >= WORTH_NAMING) or not clues.calls:
+            return suspects
+        return await self._reached(clues, origins) or suspects
+
+    async def _origins(self, clues: Clues) -> Origins | None:
+        """Who wrote the functions of the trace; None where that cannot be asked."""
+        if self._stable is None:
+            return None
+        sources = Sources(self._texts)
+        spans: dict[str, set[tuple[int, int]]] = {}
+        for call in clues.calls[:MOST_CALLS]:
+            path, line = str(call.frame.file), call.frame.line
+            if path in sources and 1 <= line <= len(sources.lines(path)):
+                function = sources.function_at(path, line)
+                first, last = (function.first_line, function.last_line) if function else (line, line)
+                is_long = last - first > MOST_LINES
+                spans.setdefault(path, set()).add((line, line) if is_long else (first, last))
+        ignoring = only_formats(self._commits)[:MOST_FORMATTING]
+        changed = {hunk.file for _, hunks in named_now(self._commits) for hunk in hunks}
+        wanted = [path for path in spans if path in changed]
+        answers = await asyncio.gather(
+            *(
+                self._repository.origins(self._canary, path, sorted(spans[path]), self._stable, ignoring)
+                for path in wanted
+            )
+        )
+        return {(path, line): sha for path, found in zip(wanted, answers, strict=True) for line, sha in found.items()}
+
+    async def _reached(self, clues: Clues, origins: Origins | None) -> tuple[Suspect, ...]:
+        """Suspects that the trace's functions reach through functions which are not in it."""
+        names = await asyncio.to_thread(called_names, self._commits, clues, self._texts, self._difference)
+        endings = {f".{call.frame.file.rpartition('.')[2]}" for call in clues.calls if call.frame.file}
+        if not names or not endings:
+            return ()
+        hits = await self._repository.mentions(self._canary, names, sorted(endings))
+        await self._read(dict.fromkeys(hit.path for hit in hits[: MOST_CALLERS * 5]))
+        via = await asyncio.to_thread(
+            reaching, names, [(hit.path, hit.line, hit.text) for hit in hits], clues, self._texts
+        )
+        if not via:
+            return ()
+        return await asyncio.to_thread(
+            rank, self._commits, clues, self._texts, difference=self._difference, origins=origins, reached=via
+        )
+
+    async def _by_messages(self, templates: Sequence[Template]) -> tuple[tuple[Suspect, ...], tuple[Frame, ...]]:
+        """Suspects where there is no trace: by the statements that wrote what only the canary says."""
+        phrases = sought(templates)
+        places: tuple[Frame, ...] = ()
+        if phrases:
+            endings = sorted({f".{path.rpartition('.')[2]}" for path in self._tree if language_of(path) is not None})
+            hits = await self._repository.mentions(self._canary, phrases, endings)
+            lines = [(hit.path, hit.line, hit.text) for hit in hits if not TEST_PATH.search(hit.path)]
+            places = statement_places(lines, templates)
+        await self._read([str(frame.file) for frame in places])
+        await self._read(await asyncio.to_thread(self._changed, ()))
+        clues = clues_of(None, templates).model_copy(update={"calls": calls_at(places)})
+        return await self._ranked(clues), places
+
+    async def _slow(self, slower: Slowdown) -> tuple[Suspect, ...]:
+        """Suspects among the functions that the slow request reaches."""
+        paths = [
+            path for path in self._tree if language_of(path) and not PROSE.search(path) and not TEST_PATH.search(path)
+        ]
+        await self._read(paths)
+        reached = await asyncio.to_thread(reached_by, slower.canary_example.path, self._texts)
+        return await asyncio.to_thread(rank_slow, self._commits, reached, self._texts)
+
+
+def _files(traces: Sequence[Trace]) -> list[str]:
+    found = (frame.file for trace in traces for one in (*trace.causes, trace) for frame in one.frames if frame.file)
+    return list(dict.fromkeys(found))
+
+
+def _rivals(traces: Sequence[Trace], old: frozenset[Identity]) -> list[Trace]:
+    """The traces that only the canary has, each once: those in the repository first, then those seen most often."""
+    new = [trace for trace in traces if identity(trace) not in old]
+    counts = Counter(identity(trace) for trace in new)
+    firsts = {identity(trace): trace for trace in reversed(new)}
+    order = {identity(trace): at for at, trace in reversed(list(enumerate(new)))}
+    return sorted(
+        firsts.values(),
+        key=lambda trace: (not _files([trace]), -counts[identity(trace)], order[identity(trace)]),
+    )
+
+
+def _first(rivals: Sequence[Trace]) -> Trace | None:
+    return rivals[0] if rivals else None
+
+
+def identity(trace: Trace) -> Identity:
+    """What makes two traces the same."""
+    frame = trace.innermost
+    return trace.exception, frame.path if frame else None, frame.function if frame else None

@@ -1,0 +1,110 @@
+"""One hunk of the range as it is weighed: what it says, defines and touches, each worked out when it is asked for."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from agents.changes import Commit, Hunk, Line, names_packages
+from agents.suspects.nouns import PROSE, TEST_PATH
+from agents.suspects.sources import Sources
+from agents.syntax import code_of, defines, language_of, names, strings
+
+IDENTIFIER = re.compile(r"[A-Za-z_][\w$-]*[\w$?!]|[A-Za-z_]")
+
+
+class Change:
+    """A hunk with the commit it belongs to; `age` counts commits from the canary's back."""
+
+    def __init__(self, commit: Commit, hunk: Hunk, age: int, sources: Sources) -> None:
+        self.commit = commit
+        self.hunk = hunk
+        self.age = age
+        self._sources = sources
+
+    @property
+    def file(self) -> str:
+        return self.hunk.file
+
+    @property
+    def is_test(self) -> bool:
+        return TEST_PATH.search(self.file) is not None
+
+    @property
+    def is_prose(self) -> bool:
+        return PROSE.search(self.file) is not None and not names_packages(self.file)
+
+    @property
+    def is_source(self) -> bool:
+        return language_of(self.file) is not None
+
+    @cached_property
+    def touched(self) -> list[int]:
+        """Where its lines stand at the canary."""
+        return self._sources.touched(self.hunk)
+
+    @cached_property
+    def defined(self) -> frozenset[str]:
+        return self._sources.defined(self.hunk, self.touched)
+
+    @cached_property
+    def added(self) -> str:
+        return self._code(self.hunk.added)
+
+    @cached_property
+    def removed(self) -> str:
+        return self._code(self.hunk.removed)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The names in its lines."""
+        return frozenset(names(self.added) | names(self.removed))
+
+    @cached_property
+    def added_words(self) -> frozenset[str]:
+        """Every word that the added lines hold, and every dotted or dashed one."""
+        return frozenset(IDENTIFIER.findall(self.added))
+
+    @cached_property
+    def removed_words(self) -> frozenset[str]:
+        return frozenset(IDENTIFIER.findall(self.removed))
+
+    @cached_property
+    def defined_before(self) -> frozenset[str]:
+        """What the lines that it took away defined and the lines that it put in do not."""
+        old, new = (
+            {name for line in side for name in defines(code_of(self.file, line.text)) | _parameters(line.text)}
+            for side in (self.hunk.removed, self.hunk.added)
+        )
+        return frozenset(old - new)
+
+    @cached_property
+    def defined_anew(self) -> frozenset[str]:
+        """What the lines that it put in define and the lines that it took away did not."""
+        old, new = (
+            {name for line in side for name in defines(code_of(self.file, line.text)) | _parameters(line.text)}
+            for side in (self.hunk.removed, self.hunk.added)
+        )
+        return frozenset(new - old)
+
+    @cached_property
+    def literals(self) -> frozenset[str]:
+        """The string literals of the lines that it put in."""
+        return frozenset(text for line in self.hunk.added for text in strings(line.text) if len(text) < 400)
+
+    def _code(self, lines: Sequence[Line]) -> str:
+        return "\n".join(code_of(self.file, line.text) for line in lines)
+
+
+SIGNATURE = re.compile(
+    r"\b(?:def|fun|func|function|fn)\b[^(]*\((?:self,\s*)?([^{]*)|^\s*(?:\w+\s+){1,4}\w+\s*\(([^;{]*)\)\s*(?:\{|throws|=>|:)"
+)
+PARAMETER = re.compile(r"(?:^|,)\s*(?:[\w<>\[\].?@*&]+\s+)?[*&$]*([A-Za-z_]\w*)\s*[:?=,)]?")
+
+
+def _parameters(line: str) -> set[str]:
+    """The parameters that a line with a signature names, and a parameter that stands on a line of its own."""
+    found = SIGNATURE.search(line[:1000])
+    if found is None:
+        alone = re.match(r"^\s*[$*&]*([A-Za-z_]\w*)\s*(?::\s*[^=,()]+)?(?:=[^=,()]+)?,\s*$", line)
+        return {alone[1]} if alone else set()
+    return {match[1] for match in PARAMETER.finditer(found[1] or found[2] or "")}

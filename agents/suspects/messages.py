@@ -1,0 +1,183 @@
+"""What the message of an error says: what is not there, what is asked for, and which names and literals it tells.
+
+Every run time has its own words for the same few complaints; each pattern is one of them.
+"""
+
+import re
+from typing import NamedTuple
+
+LONGEST = 4000
+"""Characters of a message that are read."""
+QUOTED = re.compile(r"['\"`\u2018\u201c]([^'\"`\u2019\u201d\n]{2,80})['\"`\u2019\u201d]")
+WORD = re.compile(r"[A-Za-z_]\w{2,}")
+SHAPED = re.compile(
+    r"(?<![\w/.-])(?:[A-Za-z]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z]{2,}[A-Z_\d]{2,}|[A-Z][a-z\d]+[A-Z]\w*|--[\w-]{3,})"
+)
+"""Words that only programs use: snake_case, camelCase, CONSTANT, --option."""
+DOTTED = re.compile(r"(?<![\w/.-])[A-Za-z_]\w*(?:[.:\\]{1,2}[A-Za-z_]\w*){1,8}")
+_Q = r"['\"`\u2018\u201c]"
+_NAME = r"(?P<name>[\w$.:/\\@-]{1,200}?[?!]?)"
+_QUOTED_NAME = rf"{_Q}(?:\$|:|--?)?{_NAME}['\"`\u2019\u201d]"
+
+
+_THING = (
+    "(?:key|setting|variable|option|parameter|property|field|attribute|environment variable|env var|argument|flag"
+    "|config(?:uration)?(?: key| value)?|template|route|command|view|handler|column)"
+)
+
+
+def _spell(source: str) -> str:
+    return source.replace("%q", _QUOTED_NAME).replace("%n", _NAME).replace("%thing", _THING)
+
+
+def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(_spell(source), re.IGNORECASE) for source in sources)
+
+
+ABSENT = _patterns(
+    # Python
+    r"^(?!'NoneType').{0,300}?has no attribute %q",
+    r"name %q is not defined",
+    r"(?:local|free) variable %q",
+    r"cannot import name %q",
+    r"no module named %q",
+    r"unexpected keyword argument %q",
+    # JavaScript
+    r"\b%n is not (?:defined|a function|a constructor)\b",
+    r"cannot find (?:module|package|name|symbol) %q",
+    r"does not provide an export named %q",
+    r"cannot (?:read|set) propert(?:y|ies) (?:of \w+ )?\(?(?:reading |setting )?%q",
+    r"\(evaluating %q\)",
+    r"has no exported member %q",
+    # Ruby
+    r"undefined (?:local variable or )?method %q",
+    r"undefined (?:local variable or method|variable) %q",
+    r"uninitialized constant %n(?:$|[^\w:])",
+    r"key not found: :?\"?%n(?:$|[^\w-])",
+    r"unknown (?:attribute|keywords?):? :?%q",
+    r"unknown keywords?: :?%n(?:$|[^\w-])",
+    r"cannot load such file -- %n$",
+    # PHP
+    r"call to undefined (?:method|function) %n\(",
+    r"undefined (?:array key|index|property|constant|variable):? %q",
+    r"undefined (?:property|variable|constant):? (?:[\w\\]+::)?\$?%n(?:$|[^\w])",
+    r"(?:class|interface|trait) %q not found",
+    r"unknown named parameter \$%n(?:$|\W)",
+    # Java and Kotlin
+    r"(?:no such (?:method|field|property|class|bean)|cannot resolve|unresolved reference)(?: named|:)? %q",
+    r"^'?[\w.$\[\]]+ (?:[\w$]+\.)*%n\([^)]{0,300}\)'?$",
+    r"no qualifying bean of type %q",
+    r"could not (?:resolve placeholder|find property|find or load main class) %q",
+    r"no property %q found",
+    r"unrecognized (?:field|property|token) %q",
+    r"no enum constant %n$",
+    r"no (?:static )?(?:method|field) %n(?:\(| of | in |;)",
+    # .NET
+    r"the given key %q",
+    r"method not found: '[\w.<>\[\], ]{0,200}?[ .]%n\(",
+    r"(?:field|member) not found: '?[\w.]{0,200}?\.%n'?",
+    r"could not load (?:file or assembly|type) ['\"]%n[,'\"]",
+    r"unable to resolve service for type %q",
+    r"does not contain a definition for %q",
+    # Go
+    r"unknown (?:field|flag|command|shorthand flag|column|key|driver)(?: name)?:? %q",
+    r"flag provided but not defined: --?%n$",
+    r"can't evaluate field %n in",
+    r"template: (?:no template )?%q",
+    r"undefined: %n(?:$|\W)",
+    # Rust, SQL and the rest
+    r"(?:missing|unknown) field `%n`",
+    r"(?:column|relation|table|function|type|role|database|index|view) \"?%q does not exist",
+    r"(?:column|relation|table) (?:\w+\.)?%n does not exist",
+    r"no such (?:table|column|function|index): (?:\w+\.)?%n(?:$|[^\w.])",
+    r"unknown column %q",
+    r"table %q doesn't exist",
+    r"%thing %q (?:is |was |could )?(?:not|missing|unknown|undefined|unset)",
+    r"no (?:such )?(?:%thing|file)(?: (?:named|called|for|found))?:? %q",
+    r"(?:template|view|file|partial|resource)(?: not found|NotFound| does not exist):? %q?",
+    r"no such file or directory[^'\"]{0,100}%q",
+    r"(?:open|stat|read) %n: no such file",
+)
+KEY_ERRORS = frozenset(
+    {"KeyError", "KeyNotFoundException", "NoSuchElementException", "ModuleNotFoundError", "ClassNotFoundException"}
+)
+CLASS_ERRORS = frozenset({"ClassNotFoundException", "NoClassDefFoundError", "TypeLoadException", "NoSuchFieldError"})
+DEMANDED = _patterns(
+    r"missing \d+ required (?:positional|keyword-only) arguments?: %q",
+    r"^(?:[\w.]+\.)?%n\(\) (?:takes|missing|got an unexpected|got multiple)",
+    r"missing keywords?: :?%n(?:$|[^\w])",
+    r"too few arguments to function (?:[\w\\]+::)?%n\(\)",
+    r"arguments are required: --?%n(?:$|[^\w-])",
+    r"null value in column \"?%q",
+    r"null value in column \"?%n\"",
+    r"not null constraint failed: (?:\w+\.)?%n(?:$|\W)",
+    r"field %q doesn't have a default value",
+    r"%q is a required property",
+    r"(?:missing|requires?)(?: a| the)?(?: required| mandatory)? %thing(?: named)?:? %q",
+    r"(?:missing|requires?)(?: a| the)?(?: required| mandatory)? %thing(?: named)?:? %n(?:$|[\s,;)])",
+    r"%thing %q? ?(?:must be|is required|has to be|is not set|not set)",
+    r"%thing %n (?:must be|is required|has to be|is not set|not set)",
+    r"^%n (?:must be set|is required|is not set|environment variable)",
+    r"\"(?:the )?(?:return value of )?(?:[\w$<>]+\.)*%n(?:\([^)]{0,200}\))?\" is null",
+    r"because (?:the return value of )?\"(?:[\w$<>]+\.)*%n(?:\([^)]{0,200}\))?\" is null",
+)
+
+
+NOTHING = re.compile(
+    r"'NoneType' object|for nil\b|nil:NilClass|of (?:undefined|null)\b|on (?:a )?null|is null\b|nil pointer"
+    r"|null reference"
+    r"|Object reference not set|null is not an object|undefined is not an object|NoneType",
+)
+FILE = re.compile(
+    r"^[\w-]+(?:\.[\w-]+)*\.(?:json|ya?ml|toml|ini|conf|cfg|properties|xml|html?|tmpl|tpl|erb|sql|csv|txt|pem|crt"
+    r"|key|env|lock|py|rb|js|ts|php|so|dll|jar|proto|graphql|twig|hbs|ejs)$"
+)
+
+
+class Saying(NamedTuple):
+    """What a message says, in names. `absent` and `demanded` are among `names`."""
+
+    absent: frozenset[str]
+    """What is not there: a key, an attribute, a function, a module."""
+    demanded: frozenset[str]
+    """What somebody asks for and did not get, and who asks: a required argument and its function, a column."""
+    names: frozenset[str]
+    is_of_nothing: bool = False
+    """Whether something was asked of a value that is not there: the name is right, what should have it is missing."""
+
+
+def read_message(exception: str | None, message: str) -> Saying:
+    """The names in the message of an error."""
+    text = message.partition("Did you mean")[0].partition("did you mean")[0][:LONGEST]
+    absent = _found(ABSENT, text)
+    bare = text.strip().strip("'\"`:")
+    if exception in KEY_ERRORS and re.fullmatch(r"[\w.:/ -]{1,100}", bare) and not bare.isdigit():
+        absent.add(bare)
+    if exception in CLASS_ERRORS and re.fullmatch(r"[\w.$/]{1,200}", bare):
+        absent.add(bare)
+    demanded = _found(DEMANDED, text)
+    named = {name for quoted in QUOTED.findall(text) for name in (quoted, *WORD.findall(quoted))}
+    named |= set(SHAPED.findall(text))
+    named |= {part for dotted in DOTTED.findall(text) for part in WORD.findall(dotted)}
+    absent, demanded = _spelled(absent), _spelled(demanded)
+    of_nothing = NOTHING.search(text) is not None
+    named |= absent | demanded
+    return Saying(frozenset() if of_nothing else frozenset(absent), frozenset(demanded), frozenset(named), of_nothing)
+
+
+def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> set[str]:
+    return {match["name"] for pattern in patterns for match in pattern.finditer(text) if match["name"]}
+
+
+def _spelled(names: set[str]) -> set[str]:
+    """Each name as its source has it: the last part of a qualified one, the name of a file, a dotted key whole."""
+    found: set[str] = set()
+    for name in (name.strip(".:/\\$-") for name in names):
+        last = name.replace("\\", "/").rpartition("/")[2]
+        if FILE.search(last) and not name.startswith(("com.", "org.", "io.")):
+            found.add(last)
+            continue
+        if name.islower() and "." in name:
+            found.add(name)
+        found.update([part for part in re.split(r"[.:/\\$]+", name) if part][-1:])
+    return {name for name in found if len(name) > 1 and not name.isdigit()}

@@ -1,0 +1,119 @@
+"""Files at the canary's commit: what they define and where their lines stand, each read once."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+
+from agents.changes import Hunk, essence
+from agents.syntax import Function, Outline, calls, code_of, defines, imports, innermost, names, outline, strings
+
+MOST_PLACES = 20
+"""Places of one line that are looked at; what stands more often tells nothing."""
+MOST_BODY = 400
+"""Lines of one function that are read for what it uses."""
+SAYS_LITTLE = frozenset(
+    {"return None", "continue", "finally:", "return null;", "return nil", "return err", "else {", "} else {"}
+)
+ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
+
+
+class Sources:
+    """Texts by path, and what is read out of them as it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._lines: dict[str, list[str]] = {}
+        self._places: dict[str, dict[str, list[int]]] = {}
+        self._imported: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._texts
+
+    def lines(self, path: str) -> list[str]:
+        if path not in self._lines:
+            self._lines[path] = self._texts.get(path, "").split("\n")
+        return self._lines[path]
+
+    def line(self, path: str, number: int) -> str:
+        lines = self.lines(path)
+        return lines[number - 1] if 1 <= number <= len(lines) else ""
+
+    def outline(self, path: str) -> Outline:
+        return outline(path, self._texts[path]) if path in self._texts else Outline()
+
+    def functions(self, path: str) -> tuple[Function, ...]:
+        return self.outline(path).functions
+
+    def function_at(self, path: str, line: int) -> Function | None:
+        """The innermost function that holds a line."""
+        return innermost(self.functions(path), line)
+
+    def imported(self, path: str) -> frozenset[str]:
+        """The names that a file brings into sight from elsewhere."""
+        if path not in self._imported:
+            lines = imports(path, self._texts.get(path, ""))
+            self._imported[path] = frozenset(word for line in lines for word in re.findall(r"[A-Za-z_]\w+", line))
+        return self._imported[path]
+
+    def body(self, path: str, function: Function, last: int | None = None) -> list[str]:
+        """The code of a function's lines, up to line `last`, without comments."""
+        end = min(function.last_line, last or function.last_line, function.first_line + MOST_BODY)
+        return [code_of(path, line) for line in self.lines(path)[function.first_line - 1 : end]]
+
+    def places(self, path: str, line: str) -> list[int]:
+        """The numbers of the lines that say the same as `line`; none where it says too little to be told by."""
+        if path not in self._places:
+            self._places[path] = {}
+            for number, text in enumerate(self.lines(path), 1):
+                if telling(text) and len(same := self._places[path].setdefault(essence(text, path), [])) < MOST_PLACES:
+                    same.append(number)
+        return self._places[path].get(essence(line, path), []) if telling(line) else []
+
+    def touched(self, hunk: Hunk) -> list[int]:
+        """Where a hunk's lines stand now, in order; if it left none, where it took some away."""
+        written = [number for line in hunk.added for number in self.places(hunk.file, line.text)]
+        if written or not hunk.removed:
+            return sorted(written)
+        return sorted(number for line in hunk.above for number in self.places(hunk.file, line))
+
+    def defined(self, hunk: Hunk, touched: Sequence[int]) -> frozenset[str]:
+        """The functions, types, constants, fields and keys that a hunk defines or changes the inside of.
+
+        What a line inside a function assigns is the function's own affair, unless it is an attribute or a key.
+        """
+        path = hunk.file
+        found = {one.name for one in self.functions(path) if holds(one, touched)}
+        inside_types = [one for one in self.outline(path).types if holds(one, touched)]
+        found |= {one.name for one in inside_types[-1:]}
+        for line in (*hunk.added, *hunk.removed):
+            code = code_of(path, line.text)
+            here = self.function_at(path, line.new) if line.new is not None and path in self else None
+            is_local = code[:1].isspace() and (here is not None or line.new is None) and not ATTRIBUTE.match(code)
+            found |= _lasting(code) if is_local else defines(code)
+            if not is_local and inside_types and code[:1].isspace():
+                found |= names(code)
+        return frozenset(found)
+
+
+def _lasting(code: str) -> set[str]:
+    """What a line in a function defines for others: an inner function, a key of what it builds."""
+    plain = re.match(r"^\s*(?:const|let|var|val|final)?\s*[\w<>\[\].]*\s*\w+\s*(?::[^=;\"']+)?=(?!>)", code)
+    return set() if plain else defines(code)
+
+
+def holds(function: Function | None, lines: Sequence[int]) -> bool:
+    """Whether one of the lines, which are in order, is the function's."""
+    if function is None:
+        return False
+    return bisect_left(lines, function.first_line) < bisect_right(lines, function.last_line)
+
+
+def telling(line: str) -> bool:
+    """Whether a line says enough to be told from others."""
+    return len(re.findall(r"\w", line)) >= 6 and line.strip() not in SAYS_LITTLE
+
+
+def uses(code: str) -> set[str]:
+    """What a line of code uses: what it calls, what it names, the keys that it asks for."""
+    keys = {text for text in strings(code) if re.fullmatch(r"[A-Za-z_][\w.-]{2,60}", text)}
+    return calls(code) | names(code) | keys
