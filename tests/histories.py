@@ -1,6 +1,7 @@
 """A written history as a real git repository: the same words make the same commits, byte for byte."""
 
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,7 +85,7 @@ def _grow(history: History) -> tuple[dict[str, Tree], dict[str, tuple[str, ...]]
 
 
 def _merged(first: str, step: Step, trees: Mapping[str, Tree], parents: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Both sides' changes since they parted; what both changed, the merge itself must write."""
+    """Both sides' changes since they parted; what both changed at the same place, the merge itself must write."""
     other = str(step.merge)
     mine = _ancestors(first, parents)
     fork = next(name for name in _ancestors(other, parents) if name in mine)
@@ -94,11 +95,25 @@ def _merged(first: str, step: Step, trees: Mapping[str, Tree], parents: Mapping[
         if theirs == before:
             continue
         if trees[first].get(path) not in {before, theirs} and path not in step.files:
-            raise ValueError(f"{step.id}: both sides changed {path}, so the merge must give its text in `files`")
+            theirs = _merged_text(trees[first].get(path), before, theirs)
+            if theirs is None:
+                raise ValueError(f"{step.id}: both sides changed {path}, so the merge must give its text in `files`")
         tree.pop(path, None)
         if theirs is not None:
             tree[path] = theirs
     return tree
+
+
+def _merged_text(ours: str | None, before: str | None, theirs: str | None) -> str | None:
+    """What git makes of the two sides of a file; None where it cannot."""
+    if ours is None or before is None or theirs is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="selfheal-merge-") as folder:
+        names = [Path(folder) / name for name in ("ours", "before", "theirs")]
+        for name, text in zip(names, (ours, before, theirs), strict=True):
+            name.write_text(text, encoding="utf-8")
+        done = subprocess.run(["git", "merge-file", "-p", *map(str, names)], capture_output=True, check=False)
+    return done.stdout.decode() if done.returncode == 0 else None
 
 
 def _ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> list[str]:

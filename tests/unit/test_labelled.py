@@ -61,6 +61,13 @@ def test_a_merge_of_two_changes_to_one_file_must_say_what_it_wrote(tmp_path: Pat
     history = History.model_validate({"base": {"a.txt": "a\n"}, "commits": both, "canary": "join"})
     with pytest.raises(ValueError, match=r"both sides changed a\.txt"):
         make_repository(history, tmp_path / "r.git")
+    apart = [
+        {"id": "left", "subject": "l", "files": {"a.txt": "one\n2\n3\n4\n5\n"}},
+        {"id": "right", "subject": "r", "on": "base", "files": {"a.txt": "1\n2\n3\n4\nfive\n"}},
+        both[2],
+    ]
+    clean = {"base": {"a.txt": "1\n2\n3\n4\n5\n"}, "commits": apart, "canary": "join"}
+    assert make_repository(History.model_validate(clean), tmp_path / "s.git")["join"]
 
 
 @pytest.mark.parametrize(
