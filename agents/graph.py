@@ -28,7 +28,17 @@ from agents.fix import Ground, propose
 from agents.incident import State as Stage
 from agents.outcome import OUTCOME, Outcome, conclude
 from agents.patch import BY_MODEL, Patch
-from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
+from agents.policy import (
+    NOTHING_KNOWN,
+    Policy,
+    RepositoryRule,
+    refuse_diff,
+    refuse_path,
+    refuse_secrets,
+    refuse_silencing,
+    refuse_written_diff,
+    refuse_written_path,
+)
 from agents.provenance import identify
 from agents.pull_request import Forge, Turns
 from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
@@ -214,7 +224,12 @@ async def _guard(ground: Ground, ports: Ports) -> Guard:
     terms = await model_terms(repository, await repository.resolve(f"refs/heads/{base}"))
     return Guard(
         path=lambda path: refuse_path(path, rule) or refuse_written_path(path, terms),
-        diff=lambda patch: (*refuse_diff(patch, rule), *refuse_written_diff(patch, terms)),
+        diff=lambda patch: (
+            *refuse_diff(patch, rule),
+            *refuse_secrets(patch),
+            *refuse_silencing(patch, NOTHING_KNOWN),
+            *refuse_written_diff(patch, terms),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, assert_never
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents.carrying import carry
-from agents.case import Case, model_terms
+from agents.case import Case, background_of, model_terms
 from agents.changes import Repositories, Repository
 from agents.errors import Conflict, Denied, SelfhealError
 from agents.evidence import Manifest
@@ -126,7 +126,9 @@ async def _decide(
     verification = verification.overall
     terms = await model_terms(repository, tip) if final.by_model else STRICTEST
     mode = effective_mode(rule, *case.modes)
-    decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms)
+    paths = [change.path for change in final.changes]
+    background = await background_of(paths, case.diagnosis, Ground.model_validate(case.ground), repository)
+    decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms, background)
     if decision.action == "report":
         raise _Withheld(*decision.reasons)
     notes = story.notes

@@ -16,11 +16,15 @@ from agents.policy.rules import (
     parse_policy,
     parse_repository_file,
 )
-from agents.policy.terms import STRICTEST, ModelTerms
+from agents.policy.secrets import refuse_secrets
+from agents.policy.silencing import refuse_silencing
+from agents.policy.terms import NOTHING_KNOWN, STRICTEST, Background, ModelTerms
 
 __all__ = [
     "MODES",
+    "NOTHING_KNOWN",
     "STRICTEST",
+    "Background",
     "Decision",
     "Mode",
     "ModelTerms",
@@ -34,6 +38,8 @@ __all__ = [
     "parse_repository_file",
     "refuse_diff",
     "refuse_path",
+    "refuse_secrets",
+    "refuse_silencing",
     "refuse_written_diff",
     "refuse_written_path",
 ]

@@ -8,7 +8,9 @@ from agents.diagnosis import Confidence
 from agents.patch import Patch
 from agents.policy.diffs import refuse_diff, refuse_written_diff
 from agents.policy.rules import Mode, RepositoryRule
-from agents.policy.terms import STRICTEST, ModelTerms
+from agents.policy.secrets import refuse_secrets
+from agents.policy.silencing import refuse_silencing
+from agents.policy.terms import NOTHING_KNOWN, STRICTEST, Background, ModelTerms
 from agents.verification import Verification
 
 
@@ -28,12 +30,18 @@ def decide(
     rule: RepositoryRule,
     mode: Mode,
     terms: ModelTerms = STRICTEST,
+    background: Background = NOTHING_KNOWN,
 ) -> Decision:
     """Apply the policy to the final diff, then the table of DESIGN section 5.
 
     A diff that a model wrote keeps to `terms` too, and is pushed only when it is verified.
     """
-    refusals = (*refuse_diff(patch, rule), *(refuse_written_diff(patch, terms) if patch.by_model else ()))
+    refusals = (
+        *refuse_diff(patch, rule),
+        *refuse_secrets(patch),
+        *refuse_silencing(patch, background),
+        *(refuse_written_diff(patch, terms) if patch.by_model else ()),
+    )
     if refusals:
         return Decision(action="report", reasons=refusals)
     if mode == "observe":
