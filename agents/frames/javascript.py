@@ -260,7 +260,7 @@ def _at_line(path: str, line: int, code: str | None = None) -> Frame:
 
 def _quoted(lines: Sequence[str], head: int, free: int) -> tuple[Frame, int] | None:
     """The place that Node.js quotes above an uncaught error, and its row: path and line, the line, carets."""
-    carets = next((row for row in (head - 1, head - 2) if row >= free and CARETS.match(lines[row])), None)
+    carets = next((row for row in range(head - 1, head - 4, -1) if row >= free and CARETS.match(lines[row])), None)
     if carets is None or carets - 2 < free:
         return None
     place = LOCATION.match(lines[carets - 2][-LONGEST_TEXT:])
