@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agents.frames.java_names import kind_of, source_name
 from agents.frames.nouns import Frame, Reader, Trace
-from agents.frames.spring import bean_of, read_report
+from agents.frames.spring import read_report, with_bean
 
 FRAME = re.compile(r"^(?P<indent>\s*)at (?P<call>[^\s()]+)\((?P<source>[^()]*)\)(?P<jar>.*)$")
 SOURCE = re.compile(r"^(?:[^\s/()]*@[^\s/()]*/)?(?P<file>[^\s:/<>?]+)(?::(?P<line>\d{1,9}))?$")
@@ -249,18 +249,9 @@ def _chain(links: list[_Link]) -> Trace:
                 frames=tuple(around),
             )
         )
-    traces[-1] = _with_bean(traces[-1], [trace.message for trace in traces])
+    traces[-1] = with_bean(traces[-1], [trace.message for trace in traces])
     causes = tuple(reversed(traces[1:]))
     return traces[0].model_copy(update={"first_line": first + 1, "last_line": last + 1, "causes": causes})
-
-
-def _with_bean(root: Trace, messages: list[str]) -> Trace:
-    """The root cause, with the bean that was being created where no code of the application is between it and main."""
-    own = next((at for at, frame in enumerate(root.frames) if frame.kind == "application"), len(root.frames))
-    bean = next((found for message in reversed(messages) if (found := bean_of(message))), None)
-    if bean is None or (own < len(root.frames) and root.frames[own].function != "main"):
-        return root
-    return root.model_copy(update={"frames": (*root.frames[:own], bean, *root.frames[own:])})
 
 
 def _message(link: _Link) -> str:

@@ -43,7 +43,16 @@ def read_report(lines: Sequence[str], at: int) -> tuple[Trace | None, int]:
     return trace, after
 
 
-def bean_of(message: str) -> Frame | None:
+def with_bean(root: Trace, messages: list[str]) -> Trace:
+    """The root cause, with the bean that was being created where no code of the application is between it and main."""
+    own = next((at for at, frame in enumerate(root.frames) if frame.kind == "application"), len(root.frames))
+    bean = next((found for message in reversed(messages) if (found := _bean_of(message))), None)
+    if bean is None or (own < len(root.frames) and root.frames[own].function != "main"):
+        return root
+    return root.model_copy(update={"frames": (*root.frames[:own], bean, *root.frames[own:])})
+
+
+def _bean_of(message: str) -> Frame | None:
     """The class of the bean that could not be created: no frame of a stack names it when no line of it ran."""
     found = next(reversed(list(BEAN.finditer(message))), None)
     if found is None:
