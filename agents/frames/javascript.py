@@ -38,7 +38,7 @@ def find(lines: Sequence[str]) -> tuple[Trace, ...]:
     while at < len(lines):
         row = lines[at]
         if read_call(row) is None and BARE.match(row[:LONGEST_TEXT]) is None:
-            trace, after = _thrown_value(lines, at) if CARETS.match(row) else (None, at)
+            trace, after = _thrown_value(lines, free, at) if CARETS.match(row) else (None, at)
             if trace is not None:
                 found.append(trace)
                 free = after
@@ -150,7 +150,7 @@ class _Reading:
             here.message.append(row.strip())
 
 
-def _thrown_value(lines: Sequence[str], carets: int) -> tuple[Trace | None, int]:
+def _thrown_value(lines: Sequence[str], free: int, carets: int) -> tuple[Trace | None, int]:
     """What Node.js prints of a thrown value that is no error: the place, and the value, without a stack."""
     value = next((row for row in (carets + 1, carets + 2) if row < len(lines) and lines[row].strip()), None)
     if value is None or BARE.match(lines[value][:LONGEST_TEXT]):
@@ -158,7 +158,7 @@ def _thrown_value(lines: Sequence[str], carets: int) -> tuple[Trace | None, int]
     ahead = lines[value : value + LONGEST_MESSAGE]
     if any(read_call(row) is not None for row in ahead):
         return None, carets
-    quoted = quoted_place(lines, value, 0)
+    quoted = quoted_place(lines, value, free)
     if quoted is None or quoted[0].kind != "application":
         return None, carets
     head = HEAD.match(lines[value][:LONGEST_TEXT])

@@ -206,6 +206,18 @@ def test_the_marks_of_a_coroutines_boundary_are_no_calls() -> None:
     assert [frame.function for frame in one(text).frames] == ["c", "d"]
 
 
+def test_a_coroutine_is_read_in_the_words_of_its_source() -> None:
+    text = (
+        'Exception in thread "main" java.lang.NullPointerException\n'
+        "\tat com.acme.shop.Cart.total(Shop.kt:9)\n"
+        "\tat com.acme.shop.Cart$load$2.invokeSuspend(Shop.kt:12)\n"
+        "\tat kotlin.coroutines.jvm.internal.BaseContinuationImpl.resumeWith(ContinuationImpl.kt:33)\n"
+        "\tat kotlinx.coroutines.DispatchedTask.run(DispatchedTask.kt:104)\n"
+    )
+    assert places(one(text)) == [("Shop.kt", 9, "total"), ("Shop.kt", 12, "load")]
+    assert [frame.kind for frame in one(text).frames][2:] == ["runtime", "runtime"]
+
+
 def test_a_chain_printed_root_first_is_the_same_chain() -> None:
     text = (
         "java.io.IOException: root\n\tat a.B.read(B.java:1)\n\t... 1 common frames omitted\n"

@@ -283,6 +283,20 @@ def test_two_errors_in_a_row_are_two() -> None:
     assert [trace.message for trace in find_traces("x", text)] == ["x", "y"]
 
 
+def test_the_quoted_line_of_a_thrown_value_is_not_taken_from_the_trace_before_it() -> None:
+    rows = [
+        "Error: x",
+        "    at a (/app/a.js:1:2) {",
+        "  place:",
+        "/app/a.js:3",
+        "    at b (/app/b.js:1:2)",
+        "  ^",
+        "boom",
+    ]
+    traces = find(rows)
+    assert [(trace.first_line, trace.last_line) for trace in traces] == [(1, 2), (5, 5)]
+
+
 def test_a_stack_in_one_json_string_is_read() -> None:
     trace = one('{"level":50,"err":{"type":"TypeError","stack":"TypeError: x\\n    at total (/app/cart.js:1:2)"}}\n')
     assert (trace.exception, trace.message, trace.first_line) == ("TypeError", "x", 1)
