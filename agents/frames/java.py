@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agents.frames.java_names import kind_of, source_name
 from agents.frames.nouns import Frame, Reader, Trace
-from agents.frames.spring import read_report
+from agents.frames.spring import read_report, with_bean
 
 FRAME = re.compile(r"^(?P<indent>\s*)at (?P<call>[^\s()]+)\((?P<source>[^()]*)\)(?P<jar>.*)$")
 SOURCE = re.compile(r"^(?:[^\s/()]*@[^\s/()]*/)?(?P<file>[^\s:/<>?]+)(?::(?P<line>\d{1,9}))?$")
@@ -172,7 +172,7 @@ def _head(lines: Sequence[str], free: int, at: int) -> _Link:
 def _opens(row: str) -> bool:
     """Whether a line of what may be a message is the beginning of another trace."""
     head = HEAD.match(row[:LONGEST_TEXT])
-    return head is not None and not head["indent"] and "." in head["type"] and _is_type(head, near=False)
+    return head is not None and not head["indent"] and _is_type(head, near=False)
 
 
 def _is_type(head: re.Match[str], *, near: bool) -> bool:
@@ -249,6 +249,7 @@ def _chain(links: list[_Link]) -> Trace:
                 frames=tuple(around),
             )
         )
+    traces[-1] = with_bean(traces[-1], [trace.message for trace in traces])
     causes = tuple(reversed(traces[1:]))
     return traces[0].model_copy(update={"first_line": first + 1, "last_line": last + 1, "causes": causes})
 

@@ -137,4 +137,4 @@ def _function(call: str) -> str | None:
     if call.endswith(tuple(NAMELESS)):
         return None
     name = call.rpartition(".")[2].rpartition(" ")[2]
-    return name.rstrip("*") or None
+    return None if name.startswith("<") else name.rstrip("*") or None

@@ -11,6 +11,10 @@ LOCATION = re.compile(r"^\s*(?P<call>[^\s()]+)\((?P<file>[\w$.-]+\.\w+):(?P<line
 MEMBER = re.compile(r"\b(?:method|Field|field) (?P<name>\w+) in $")
 CLASS = re.compile(r"(?<![\w.$/])(?:[a-z_]\w*\.)+[A-Z][\w$]*(?![\w.$(])")
 END = ("Action:",)
+BEAN = re.compile(
+    r"Error creating bean with name '[^']*' defined in (?:[\w ]*\[(?P<file>[^\]]*)\.class\]|(?P<class>[\w.$]+))"
+)
+"""Where the class of a bean, or of the configuration that makes it, came from."""
 LONGEST_REPORT = 80
 LONGEST_LINE = 4000
 
@@ -37,6 +41,27 @@ def read_report(lines: Sequence[str], at: int) -> tuple[Trace | None, int]:
         item="", language="java", first_line=at + 1, last_line=after, exception=None, message=message, frames=frames
     )
     return trace, after
+
+
+def with_bean(root: Trace, messages: list[str]) -> Trace:
+    """The root cause, with the bean that was being created where no code of the application is between it and main."""
+    own = next((at for at, frame in enumerate(root.frames) if frame.kind == "application"), len(root.frames))
+    bean = next((found for message in reversed(messages) if (found := _bean_of(message))), None)
+    if bean is None or (own < len(root.frames) and root.frames[own].function != "main"):
+        return root
+    return root.model_copy(update={"frames": (*root.frames[:own], bean, *root.frames[own:])})
+
+
+def _bean_of(message: str) -> Frame | None:
+    """The class of the bean that could not be created: no frame of a stack names it when no line of it ran."""
+    found = next(reversed(list(BEAN.finditer(message))), None)
+    if found is None:
+        return None
+    if found["class"]:
+        named = _classes(found["class"])
+        return named[0] if named else None
+    path = found["file"].rpartition("!/")[2].rpartition("$")[0] or found["file"].rpartition("!/")[2]
+    return Frame(path=f"{path}.java", line=0, function=None, code=None, kind="application")
 
 
 def _paragraph_end(lines: Sequence[str], at: int, last: int) -> int:
