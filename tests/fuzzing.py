@@ -29,6 +29,7 @@ SHORTEST = 60
 LONGEST_RECORDING = 20_000
 LONG_LINE = 10_000
 MANY_ROWS = 300
+MOST_REPEATED = 60_000
 TOKEN = re.compile(r"\w+|\s+|[^\w\s]+")
 
 Target = Callable[[str], object]
@@ -162,7 +163,8 @@ def _repeat_rows(dice: random.Random, text: str, scale: int) -> str:
     rows = text.split("\n")
     at = dice.randrange(len(rows))
     again = rows[at : at + dice.choice((1, 1, 2, 3))]
-    return "\n".join([*rows[:at], *again * (MANY_ROWS * scale), *rows[at:]])
+    times = max(2, min(MANY_ROWS, MOST_REPEATED // (1 + sum(map(len, again)))))
+    return "\n".join([*rows[:at], *again * (times * scale), *rows[at:]])
 
 
 def _repeat_hint(dice: random.Random, text: str, scale: int) -> str:
@@ -170,8 +172,8 @@ def _repeat_hint(dice: random.Random, text: str, scale: int) -> str:
     hint = dice.choice([hint for reader in READERS for hint in reader.hints])
     if dice.random() < 0.5:
         return f"{text}\n{hint * (LONG_LINE * scale // len(hint))}\n{text}"
-    rows = text.split("\n")
-    return "\n".join(f"{row} {hint}" for row in (rows * (MANY_ROWS * scale // len(rows) + 1)))
+    rows = text[:MOST_REPEATED].split("\n")
+    return "\n".join(f"{row} {hint}" for row in (rows * (max(1, MANY_ROWS // len(rows)) * scale)))
 
 
 def _nest(dice: random.Random, text: str, _texts: list[str]) -> str:
