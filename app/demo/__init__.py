@@ -66,8 +66,10 @@ def run(names: tuple[str, ...], *, as_json: bool, serve: bool = False) -> int:
         if name not in known:
             raise Invalid(f"there is no scenario {name!r}; there are {', '.join(known)}")
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # and end the service on the way out
-    skipped = _skipped(names, Screen(to_stderr=as_json))
-    scenarios = tuple(known[name]() for name in names or tuple(SCENARIOS) if name not in skipped)
+    left_out = skipped(names)
+    for name, reason in left_out.items():
+        Screen(to_stderr=as_json).say(f"Scenario {name} is skipped: {reason}.")
+    scenarios = tuple(known[name]() for name in names or tuple(SCENARIOS) if name not in left_out)
     if not scenarios:
         return 0
     workdir = Path(tempfile.mkdtemp(prefix="selfheal-demo-"))
@@ -75,17 +77,16 @@ def run(names: tuple[str, ...], *, as_json: bool, serve: bool = False) -> int:
     return 0 if all(one.healed for one in plays) else 1
 
 
-def _skipped(names: tuple[str, ...], screen: Screen) -> frozenset[str]:
-    """Say which scenarios are not run and why: those that cannot be here, and those that nobody asked for."""
-    found = []
-    for name in ON_REQUEST:
-        reason = OBSTACLES[name]()
-        if reason is not None:
-            found.append(name)
-            screen.say(f"Scenario {name} is skipped: {reason}.")
+def skipped(names: tuple[str, ...], obstacles: Mapping[str, Callable[[], str | None]] = OBSTACLES) -> dict[str, str]:
+    """The scenarios that are not run although they could be asked for, and why: nobody did, or they cannot be here."""
+    found = {}
+    for name, obstacle in obstacles.items():
+        reason = obstacle()
+        if reason is not None and (not names or name in names):
+            found[name] = reason
         elif not names:
-            screen.say(f"Scenario {name} takes longer and is run by name: selfheal demo --scenario {name}.")
-    return frozenset(found)
+            found[name] = f"it takes longer and is run by name: selfheal demo --scenario {name}"
+    return found
 
 
 def play(scenarios: tuple[Scenario, ...], workdir: Path, *, as_json: bool, serve: bool = False) -> list[Play]:

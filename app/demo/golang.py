@@ -146,10 +146,9 @@ KNOWN_ONLY = """	l.count[warehouse][article]++
 """
 
 
-def obstacle() -> str | None:
+def obstacle(searched: str = SEARCHED) -> str | None:
     """Why the scenario cannot be run here, None where it can."""
-    found = shutil.which("go", path=SEARCHED)
-    return None if found else f"no Go toolchain in {SEARCHED}"
+    return None if shutil.which("go", path=searched) else f"no Go toolchain in {searched}"
 
 
 def scenario(names: Names = NAMES) -> Scenario:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.demo import SCENARIOS, Play, config, exception, latency, play
+from app.demo import ON_REQUEST, SCENARIOS, Play, config, exception, golang, latency, play, skipped
 from app.demo.story import Names, Scenario
 from tests.scratch import WHO
 
@@ -137,6 +137,32 @@ def test_both_scenarios_are_healed_whatever_their_code_calls_things(
     assert processes_about(tmp_path) == []
 
 
+@pytest.mark.skipif(golang.obstacle() is not None, reason=f"{golang.obstacle()}")
+@pytest.mark.usefixtures("needs_bubblewrap")
+def test_a_service_in_go_is_compiled_and_healed_in_the_sandbox(tmp_path: Path) -> None:
+    (one,) = play((golang.scenario(),), tmp_path, as_json=True)
+    depot, path = tmp_path / "forge/acme/depot.git", "ledger/ledger.go"
+    assert one.healed, one.incident["detail"]
+    diagnosis = one.document["diagnosis"]
+    assert diagnosis["culprit_commit"] == commit_called(depot, "Reserve without opening a warehouse again each time")
+    failing = line_of(depot, diagnosis["culprit_commit"], path, "l.count[warehouse][article]++")
+    assert (diagnosis["location"]["file"], diagnosis["location"]["line"]) == (path, failing)
+    assert one.document["patch"] == {"files": [path]}
+    assert one.document["verification"] == {"kind": "replay", "before": "failed", "after": "passed"}
+    tests = [one.incident["verification"][name]["result"] for name in ("tests_before", "tests_after")]
+    assert tests == ["passed"] * 2, one.incident["verification"]
+    assert processes_about(tmp_path) == []
+
+
+def test_without_a_toolchain_the_scenario_in_go_is_skipped_and_that_is_no_error(tmp_path: Path) -> None:
+    searched = golang.obstacle(str(tmp_path))
+    assert searched == f"no Go toolchain in {tmp_path}"
+    assert skipped(("go",), {"go": lambda: searched}) == {"go": searched}
+    assert skipped((), {"go": lambda: searched}) == {"go": searched}
+    assert "by name" in skipped((), {"go": lambda: None})["go"]
+    assert skipped(("go",), {"go": lambda: None}) == {}
+
+
 KEYS = ["scenario", "incident", "diagnosis", "patch", "verification", "pull_request", "seconds"]
 DIAGNOSIS = ["category", "summary", "confidence", "location", "culprit_commit", "suspects", "claims", "strategy"]
 
@@ -180,7 +206,9 @@ def test_a_scenario_that_is_not_there_is_refused_by_name_before_anything_is_done
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == f"selfheal: there is no scenario 'nonesuch'; there are {', '.join(SCENARIOS)}\n"
+    assert (
+        done.stderr == f"selfheal: there is no scenario 'nonesuch'; there are {', '.join((*SCENARIOS, *ON_REQUEST))}\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -208,13 +236,13 @@ def test_a_demo_that_is_told_to_stop_takes_its_service_with_it(tmp_path: Path) -
 
 def test_the_core_knows_nothing_of_the_demo() -> None:
     told = {"storefront", "acme", "selfheal-demo", "app.demo"}
-    for make in SCENARIOS.values():
+    for make in (*SCENARIOS.values(), *ON_REQUEST.values()):
         scenario = make()
         told |= {scenario.service, *scenario.images, *scenario.paths}
         told |= {change.subject for history in (scenario.source, scenario.deploy) for change in history.changes}
         told |= {change.author for history in (scenario.source, scenario.deploy) for change in history.changes}
         told |= scenario.canary_config.keys() ^ scenario.stable_config.keys()
-    for names in (exception.NAMES, config.NAMES, latency.NAMES):
+    for names in (exception.NAMES, config.NAMES, latency.NAMES, golang.NAMES):
         told |= {names.route, names.key, names.exception, f"{names.module}.py"} - {""}
     core = {
         path: path.read_text()
