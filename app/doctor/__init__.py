@@ -14,6 +14,7 @@ from app.adapters.cluster import LiveCluster
 from app.data_folder import store_file, store_url
 from app.doctor.cluster import check_cluster
 from app.doctor.finding import Finding, document, fail, ok, warn
+from app.doctor.github import check_github
 from app.doctor.machine import (
     check_folders,
     check_git,
@@ -75,6 +76,8 @@ async def _with_ports(settings: Settings, db: Database, where: _Where) -> AsyncI
     yield await check_git()
     yield await check_sandbox(settings, ports)
     async for finding in check_repositories(ports.policy, ports):
+        yield finding
+    async for finding in check_github(settings, ports.policy):
         yield finding
     for finding in check_registries(settings):
         yield finding

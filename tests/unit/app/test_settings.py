@@ -178,7 +178,7 @@ def test_a_worker_takes_no_tokens_since_it_answers_nobody(environment: pytest.Mo
         environment.delenv(name)
     environment.setenv("SELFHEAL_CONTEXTS", "prod:replay")
     assert read_settings(answers=False).webhook_callers == ()
-    with pytest.raises(Invalid, match="SELFHEAL_CONTEXTS|SELFHEAL_WEBHOOK_TOKENS is not set"):
+    with pytest.raises(Invalid, match=r"SELFHEAL_CONTEXTS|SELFHEAL_WEBHOOK_TOKENS is not set"):
         read_settings()
     environment.setenv("SELFHEAL_API_TOKENS", "ops:secret-value")
     with pytest.raises(Invalid, match="each entry is <name>:<scope>"):
