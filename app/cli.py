@@ -51,7 +51,7 @@ def serve(
     if insecure_dev:
         os.environ["SELFHEAL_INSECURE_DEV"] = "true"  # noqa: TID251 - the worker process inherits the flag
     try:
-        settings = read_settings()
+        settings = read_settings(answers=role is not Role.WORKER)
         read_policy(settings.policy)  # both roles refuse a broken one: a worker alone would fail out of sight
         if role is Role.WORKER:
             from app.worker import serve_worker  # noqa: PLC0415 - see the module's docstring
@@ -199,6 +199,9 @@ def doctor(
     namespace: Annotated[str | None, typer.Option(help="Only the rights in this namespace.")] = None,
     rollout: Annotated[str | None, typer.Option(help="Look at this Rollout as if its canary had failed.")] = None,
     cluster: Annotated[str | None, typer.Option(help="Only this cluster, by the name its token has.")] = None,
+    ask_model: Annotated[
+        bool, typer.Option("--ask-model", help="Have the model say one word, which may cost money.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Try what the service needs, and say what to do. Changes nothing; exit code 1 if something failed."""
@@ -209,7 +212,7 @@ def doctor(
 
     async def run() -> bool:
         findings = []
-        async for finding in examine(cluster, namespace, rollout):
+        async for finding in examine(cluster, namespace, rollout, ask_model=ask_model):
             findings.append(finding)
             if not as_json:
                 typer.echo(f"{finding.level:<5} {finding.check}: {finding.text}")

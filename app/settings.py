@@ -283,11 +283,27 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(caller.cluster for caller in self.webhook_callers)) or ("dev",)
 
 
-def read_settings() -> Settings:
-    """The settings of this process; `Invalid` names every variable that is wrong, and shows no value."""
+class WorkerSettings(Settings):
+    """The settings of a process that answers nobody and reads from no cluster: it takes no tokens to tell callers."""
+
+    @model_validator(mode="after")
+    def _refuse_two_clusters(self) -> Self:
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Self:
+        _ = self.webhook_callers, self.api_callers  # malformed lists are refused all the same
+        return self
+
+
+def read_settings(*, answers: bool = True) -> Settings:
+    """The settings of this process; `Invalid` names every variable that is wrong, and shows no value.
+
+    `answers` is whether it listens for callers, and so has to tell them apart.
+    """
     _refuse_unknown(os.environ)  # noqa: TID251 - this is where the environment is read
     try:
-        return Settings()
+        return Settings() if answers else WorkerSettings()
     except ValidationError as error:
         raise Invalid("; ".join(_explain(str(one["msg"]), one["loc"]) for one in error.errors())) from None
 

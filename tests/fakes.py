@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from agents.audit import Act
 from agents.changes import Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import (
-    Bundle,
     Cluster,
     ImageLabels,
     ImageReference,
@@ -24,13 +22,11 @@ from agents.evidence import (
     Registry,
     Target,
 )
-from agents.graph import Journal
-from agents.incident import State
-from agents.outcome import Outcome, final_state
 from agents.pull_request import Forge
 from agents.verification import Completed, Request, Sandbox, Served, Workspace
 from app.intake import Queue
 from tests.fake_forge import FakeForge as FakeForge  # noqa: PLC0414 - said, so that mypy lets others import it here
+from tests.fake_journal import FakeJournal as FakeJournal  # noqa: PLC0414 - see above
 from tests.fake_repository import START as START  # noqa: PLC0414 - see above
 from tests.fake_repository import FakeCommit as FakeCommit  # noqa: PLC0414 - see above
 from tests.fake_repository import FakeRepositories as FakeRepositories  # noqa: PLC0414 - see above
@@ -195,42 +191,6 @@ class FakeSandbox:
         return self.behave(self.workspace.trees[tree], {**env, **files}, requests)
 
 
-class FakeJournal:
-    """`Journal` that remembers everything it is told."""
-
-    def __init__(self, bundles: Mapping[str, Bundle]) -> None:
-        self._bundles = dict(bundles)
-        self.stages: list[State] = []
-        self.documents: dict[str, Any] = {}
-        self.outcome: Outcome | None = None
-        self.acts: list[Act] = []
-
-    async def bundle(self, attempt_id: str) -> Bundle:
-        if attempt_id not in self._bundles:
-            raise LookupError(f"attempt {attempt_id} has no sealed bundle")
-        return self._bundles[attempt_id]
-
-    async def identified(self, attempt_id: str, bundle: Bundle) -> None:
-        self._bundles[attempt_id] = bundle
-
-    async def enter(self, attempt_id: str, stage: State) -> None:
-        del attempt_id
-        self.stages.append(stage)
-
-    async def record(self, attempt_id: str, documents: Mapping[str, dict[str, Any]]) -> None:
-        del attempt_id
-        self.documents.update(documents)
-
-    async def note(self, attempt_id: str, act: Act) -> None:
-        self._bundles[attempt_id]
-        self.acts.append(act)
-
-    async def finish(self, attempt_id: str, outcome: Outcome) -> None:
-        del attempt_id
-        self.stages.append(final_state(outcome)[0])
-        self.outcome = outcome
-
-
 class FakeQueue:
     """The intake's heal queue: an attempt is in it once, however often it is put."""
 
@@ -250,6 +210,5 @@ _repositories: Repositories = FakeRepositories({})
 _forge: Forge = FakeForge({})
 _workspace: Workspace = FakeWorkspace({})
 _sandbox: Sandbox = FakeSandbox(FakeWorkspace({}), lambda *_: Served(status="ok"))
-_journal: Journal = FakeJournal({})
 _queue: Queue = FakeQueue()
 _registry: Registry = FakeRegistry({})

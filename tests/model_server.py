@@ -75,6 +75,10 @@ class ModelServer:
     usage: dict[str, int] | None = field(
         default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     )
+    models: list[str] | None = None
+    """What `/models` lists; None where there is no such list."""
+    key: str | None = None
+    """The key that `/models` wants; None where it wants none."""
     url: str = ""
     bodies: list[Body] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
@@ -102,6 +106,15 @@ class ModelServer:
             return Response(said.content, said.status, dict(said.headers), "application/json")
         return Response(self.completion(body, said), 200, media_type="application/json")
 
+    async def list_models(self, request: Request) -> Response:
+        """The names of `models`; 404 where that is None, as of a server that has no such list."""
+        if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
+            return Response('{"error": {"message": "Incorrect API key"}}', 401, media_type="application/json")
+        if self.models is None:
+            return Response("Not Found", 404)
+        data = [{"id": name, "object": "model"} for name in self.models]
+        return Response(json.dumps({"object": "list", "data": data}), 200, media_type="application/json")
+
     def completion(self, body: Body, message: Message) -> str:
         reason = "tool_calls" if message.get("tool_calls") else "stop"
         document = {
@@ -122,6 +135,7 @@ def model_server(*steps: Step, usage: bool = True) -> Iterator[ModelServer]:
         served.usage = None
     app = FastAPI(openapi_url=None)
     app.add_api_route("/v1/chat/completions", served.answer, methods=["POST"])
+    app.add_api_route("/v1/models", served.list_models, methods=["GET"])
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

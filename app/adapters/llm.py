@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import openai
-from langchain_core.exceptions import ContextOverflowError, ModelError, ModelInvalidRequestError
+from langchain_core.exceptions import ContextOverflowError, LangChainException, ModelError, ModelInvalidRequestError
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from agents.budget import Limits
-from agents.errors import ModelMisbehaved
+from agents.errors import ModelMisbehaved, Transient
 
 PUBLIC = "https://api.openai.com/v1"
 """Said here, so that no variable of the environment can send the key elsewhere."""
@@ -59,6 +59,13 @@ class ChatModels:
 
     def chat(self) -> ChatOpenAI:
         return self._chat
+
+    async def ask(self, question: str) -> str:
+        """What it says to one question; `Transient` says why it says nothing."""
+        try:
+            return str((await self._chat.ainvoke(question)).content)
+        except (openai.OpenAIError, LangChainException, ModelMisbehaved) as error:
+            raise Transient(f"{type(error).__name__}: {error}"[:300]) from error
 
     async def close(self) -> None:
         """Close the connections."""

@@ -14,6 +14,7 @@ from app.adapters.cluster import LiveCluster
 from app.data_folder import store_file, store_url
 from app.doctor.cluster import check_cluster
 from app.doctor.finding import Finding, document, fail, ok, warn
+from app.doctor.github import check_github
 from app.doctor.machine import (
     check_folders,
     check_git,
@@ -23,6 +24,7 @@ from app.doctor.machine import (
     check_sandbox,
     check_tokens,
 )
+from app.doctor.model import check_model
 from app.doctor.rollout import check_rollout
 from app.listening import Feed
 from app.main import open_clusters
@@ -42,8 +44,13 @@ class _Where(NamedTuple):
     rollout: str | None
 
 
-async def examine(cluster: str | None, namespace: str | None, rollout: str | None) -> AsyncIterator[Finding]:
-    """Every check in turn. `rollout` in `namespace` is looked at as if its canary had failed."""
+async def examine(
+    cluster: str | None, namespace: str | None, rollout: str | None, *, ask_model: bool = False
+) -> AsyncIterator[Finding]:
+    """Every check in turn. `rollout` in `namespace` is looked at as if its canary had failed.
+
+    `ask_model` has the model say a word, which may cost money.
+    """
     try:
         settings = read_settings()
         policy = read_policy(settings.policy)
@@ -53,6 +60,7 @@ async def examine(cluster: str | None, namespace: str | None, rollout: str | Non
     yield ok("settings", "all of them can be read")
     for finding in (*check_tokens(settings), *check_policy(settings, policy), *check_folders(settings)):
         yield finding
+    yield await check_model(settings, ask=ask_model)
     db = Database(store_url(settings.data_dir))
     try:
         async for finding in _with_ports(settings, db, _Where(cluster, namespace, rollout)):
@@ -68,6 +76,8 @@ async def _with_ports(settings: Settings, db: Database, where: _Where) -> AsyncI
     yield await check_git()
     yield await check_sandbox(settings, ports)
     async for finding in check_repositories(ports.policy, ports):
+        yield finding
+    async for finding in check_github(settings, ports.policy):
         yield finding
     for finding in check_registries(settings):
         yield finding

@@ -18,6 +18,7 @@ from app.capture import capture, target_of
 from app.clock import utc_now
 from app.notification import identify
 from tests.replay.recording import Recording, load
+from tests.replay.rights import shipped_rights
 from tests.replay.server import ReplayServer
 
 POD = "checkout-7fdfff8c97-8jnsm"
@@ -166,7 +167,7 @@ async def test_without_one_of_its_rights_a_capture_ends_well_and_names_the_gap(m
     recording = load("01")
     verb, _, resource = missing.partition(" ")
     async with replayed(recording, tmp_path) as (live, server):
-        server.denied.add((verb, resource))
+        server.granted = shipped_rights() - {(verb, resource)}
         bundle = await capture(live, failed(recording), 1, None, utc_now)
     denied = [item for item in bundle.manifest.items if item.status == "denied"]
     assert denied
@@ -177,8 +178,10 @@ async def test_without_one_of_its_rights_a_capture_ends_well_and_names_the_gap(m
 async def test_a_role_that_lacks_nothing_is_denied_nothing(tmp_path: Path) -> None:
     recording = load("03")
     async with replayed(recording, tmp_path) as (live, server):
+        server.granted = shipped_rights()
         bundle = await capture(live, failed(recording), 1, None, utc_now)
         asked = set(server.requests)
+        assert server.refused == []
     assert not [item for item in bundle.manifest.items if item.status == "denied"]
     assert asked <= {*VERBS, "get ingresses"}
 

@@ -188,12 +188,15 @@ def _user(request: Request, login: str) -> dict[str, Any]:
 
 
 def _repository(request: Request, repository: Repository) -> dict[str, Any]:
+    may_push = request.grant is not None and request.grant.permissions.get("contents") == "write"
     return {
         "id": 1,
         "name": repository.name,
         "full_name": repository.full_name,
         "private": repository.private,
         "archived": repository.archived,
+        "has_issues": repository.has_issues,
+        "permissions": {"pull": True, "push": may_push},
         "default_branch": repository.default_branch,
         "owner": _user(request, repository.owner),
         "url": request.url(repository),

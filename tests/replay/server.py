@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,8 +50,10 @@ class ReplayServer:
         self.following = 0
         self.most_following = 0
         """Streams of logs that are, and that ever were, open at once."""
-        self.granted: set[tuple[str, str]] | None = None
+        self.granted: AbstractSet[tuple[str, str]] | None = None
         """Verbs and resources that the role has; None is all of them."""
+        self.refused: list[str] = []
+        """What was asked for without the right to it."""
         self.oldest_version = 0
         """Watches from an older version are answered 410 Gone."""
         self.url = ""
@@ -141,6 +144,7 @@ class ReplayServer:
         is_granted = self.granted is None or (verb, place.resource) in self.granted
         if is_granted and (verb, place.resource) not in self.denied:
             return None
+        self.refused.append(f"{verb} {place.resource}")
         what = f"{place.resource}.{GROUPS.get(place.plural, '')}"
         return _status(403, f'{what} is forbidden: User "selfheal" cannot {verb} resource "{place.resource}"')
 

@@ -16,6 +16,7 @@ from app.store.database import migrate
 from tests.replay.recording import load
 from tests.replay.server import ReplayServer
 from tests.replay.service import until
+from tests.unit.app.test_metrics import figures
 
 
 def settings(folder: Path, **changes: object) -> Settings:
@@ -78,3 +79,32 @@ async def test_a_kubeconfig_that_is_not_there_is_refused_before_anything_is_serv
 
 async def test_without_any_cluster_there_is_none(tmp_path: Path) -> None:
     assert await open_clusters(settings(tmp_path)) is None
+
+
+async def test_what_the_recorder_holds_and_the_clusters_are_asked_is_in_the_metrics(tmp_path: Path) -> None:
+    async with ReplayServer(load("01")).serve() as server:
+        config = settings(tmp_path, kubeconfig=server.kubeconfig(tmp_path / "kubeconfig"), recorder_mb=5)
+        async with intake(config) as client:
+
+            async def told() -> dict[str, float]:
+                answer = await client.get("/metrics", headers={"Authorization": "Bearer t"})
+                return figures(answer.text)
+
+            async def hears() -> bool:
+                return (await told())["selfheal_recorder_bytes"] > 10_000
+
+            await until(hears)
+            found = await told()
+    assert found["selfheal_recorder_streams"] == found["selfheal_recorder_rollouts"] == 1
+    assert found["selfheal_recorder_limit_bytes"] == 5 * 2**20
+    assert found["selfheal_recorder_limit_streams"] == 100
+    assert found["selfheal_recorder_evicted_total"] == 0
+    assert found["selfheal_cluster_calls_total"] >= len(server.requests)
+    assert found["selfheal_watches_total/rollout"] >= 1
+    assert found["selfheal_watch_restarts_total/pod/expired"] == 0
+
+
+async def test_without_a_cluster_there_are_no_figures_of_one(tmp_path: Path) -> None:
+    async with intake(settings(tmp_path)) as client:
+        answer = await client.get("/metrics", headers={"Authorization": "Bearer t"})
+    assert (answer.status_code, "selfheal_recorder" in answer.text) == (200, False)

@@ -15,7 +15,8 @@ from app.settings import Settings
 from tests.kustomization import K8S, Object, identity, load_all, render
 
 BASE, STANDALONE, WATCHED = K8S / "base", K8S / "overlays" / "standalone", K8S / "watched-namespace"
-ARGO, ARGOCD, NO_CONFIG = (K8S / "components" / name for name in ("argo", "argocd", "no-config"))
+COMPONENTS = ("argo", "argocd", "no-config", "cluster-templates")
+ARGO, ARGOCD, NO_CONFIG, TEMPLATES = (K8S / "components" / name for name in COMPONENTS)
 SETTINGS = {f"SELFHEAL_{name.upper()}" for name in Settings.model_fields}
 INSTALLATIONS = {
     "standalone": render(STANDALONE),
@@ -115,6 +116,20 @@ def test_no_role_reads_secrets_enters_pods_or_writes(installation: str) -> None:
 def test_nothing_is_bound_to_the_whole_cluster() -> None:
     everything = list(chain.from_iterable(INSTALLATIONS.values()))
     assert not [one for one in everything if one["kind"] == "ClusterRoleBinding"]
+
+
+def test_the_cluster_wide_component_grants_templates_of_analyses_and_nothing_else() -> None:
+    before, after = INSTALLATIONS["standalone"], render(STANDALONE, TEMPLATES)
+    resource = ("argoproj.io", "clusteranalysistemplates")
+    assert set(granted(after)) - set(granted(before)) == {(*resource, "get"), (*resource, "list")}
+    (binding,) = (one for one in after if one["kind"] == "ClusterRoleBinding")
+    (role,) = (
+        one for one in after if one["metadata"]["name"] == binding["roleRef"]["name"] and one["kind"] == "ClusterRole"
+    )
+    assert set(granted([role])) == set(granted(after)) - set(granted(before))
+    assert binding["subjects"] == named("with Argo CD", "RoleBinding", "selfheal-applications")["subjects"]
+    for one in (binding, role):
+        assert kubernetes_validate.validate(one, "1.37", strict=True) == "1.37"
 
 
 def test_bindings_name_roles_and_accounts_that_are_there() -> None:

@@ -2,5 +2,6 @@
 
 from app.adapters.forge_github.access import Access
 from app.adapters.forge_github.forge import GitHubForge
+from app.adapters.forge_github.rights import Rights, rights_of
 
-__all__ = ["Access", "GitHubForge"]
+__all__ = ["Access", "GitHubForge", "Rights", "rights_of"]

@@ -58,3 +58,11 @@ def test_a_folder_that_cannot_be_is_named_with_what_to_do(tmp_path: Path, name: 
         only_one(tmp_path / name, "intake"),
     ):
         pass
+
+
+def test_a_folder_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    folder.chmod(0o755)
+    with only_one(folder, "intake"):
+        assert folder.stat().st_mode & 0o777 == 0o700

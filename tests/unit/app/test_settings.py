@@ -171,3 +171,15 @@ def test_serve_refuses_what_cannot_work_in_one_line(
     assert stderr.startswith("selfheal: ")
     assert says in stderr
     assert stderr.count("\n") == 1
+
+
+def test_a_worker_takes_no_tokens_since_it_answers_nobody(environment: pytest.MonkeyPatch) -> None:
+    for name in ("SELFHEAL_WEBHOOK_TOKENS", "SELFHEAL_API_TOKENS"):
+        environment.delenv(name)
+    environment.setenv("SELFHEAL_CONTEXTS", "prod:replay")
+    assert read_settings(answers=False).webhook_callers == ()
+    with pytest.raises(Invalid, match=r"SELFHEAL_CONTEXTS|SELFHEAL_WEBHOOK_TOKENS is not set"):
+        read_settings()
+    environment.setenv("SELFHEAL_API_TOKENS", "ops:secret-value")
+    with pytest.raises(Invalid, match="each entry is <name>:<scope>"):
+        read_settings(answers=False)
