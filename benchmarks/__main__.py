@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, capture, crash, loop, start, storm, tokens
+from benchmarks import Result, ack, capture, crash, loop, repository, start, storm, tokens
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
@@ -19,6 +19,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "tokens": tokens.measure,
     "capture": capture.measure,
     "crash": crash.measure,
+    "repository": repository.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
 

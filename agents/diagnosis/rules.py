@@ -4,14 +4,14 @@ Every claim cites the bundle, and one whose citation does not hold is dropped. E
 the order in which they are asked is here.
 """
 
+from agents.diagnosis.blame import blamed, blamed_by_statement
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
 from agents.diagnosis.slow import slow_cause
-from agents.diagnosis.traces import code_cause, unexplained, without_trace
+from agents.diagnosis.traces import code_cause, stated_cause, unexplained, without_trace
 from agents.diagnosis.wording import sound, trace_claim
 from agents.evidence import Bundle, Citation
 from agents.evidence.origin import dig
-from agents.suspects import WORTH_NAMING
 from agents.triage import Triage
 
 
@@ -26,13 +26,16 @@ def diagnose(findings: Triage) -> Diagnosis:
 def _cause(findings: Triage) -> Diagnosis:
     trace = findings.trace
     if trace is None:
-        return without_trace(findings) if findings.slowdown is None else slow_cause(findings, findings.slowdown)
+        if findings.slowdown is not None:
+            return slow_cause(findings, findings.slowdown)
+        stated = blamed_by_statement(findings)
+        return without_trace(findings) if stated is None else stated_cause(findings, stated)
     claims = sound(findings.bundle, [trace_claim(findings.bundle, trace)])
     value = guilty_value(trace, findings.values)
     if value is not None:
         return config_cause(findings, trace, value, claims)
-    top = findings.suspects[0] if findings.suspects else None
-    if top is not None and top.score >= WORTH_NAMING:
+    top = blamed(findings, trace)
+    if top is not None:
         return code_cause(findings, trace, top, claims)
     return unexplained(findings, trace, claims)
 
