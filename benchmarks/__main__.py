@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, start, storm, tokens
+from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, repository, start, storm, tokens
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "diagnose": diagnose.measure,
     "crash": crash.measure,
     "fuzz": fuzz.measure,
+    "repository": repository.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
 

@@ -61,8 +61,8 @@ def effective(commits: Sequence[Commit], difference: str | None) -> Changed:
             if hunk.is_formatting:
                 _left(hunk, net)  # what it rewrote is not a merge's either
     is_whole = len(commits) < MOST_COMMITS and not any(commit.is_partial for commit in commits)
-    for commit, hunks in named if is_whole else ():
-        if commit.is_merge:
+    for commit, hunks in reversed(named) if is_whole else ():
+        if commit.is_merge:  # the oldest first: a later merge only brings what an older one resolved
             left[commit.sha] = tuple(found for hunk in _kept(hunks) if (found := _resolved(hunk, net)) is not None)
     return [(commit, left.get(commit.sha, ())) for commit, _ in named]
 

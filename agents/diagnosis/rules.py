@@ -4,15 +4,15 @@ Every claim cites the bundle, and one whose citation does not hold is dropped. E
 the order in which they are asked is here.
 """
 
+from agents.diagnosis.blame import blamed, blamed_by_statement
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
 from agents.diagnosis.slow import slow_cause
 from agents.diagnosis.states import measured_by, outranks, rule_on_states, state_claims
-from agents.diagnosis.traces import code_cause, unexplained, without_trace
+from agents.diagnosis.traces import code_cause, stated_cause, unexplained, without_trace
 from agents.diagnosis.wording import sound, trace_claim
 from agents.evidence import Bundle, Citation
 from agents.evidence.origin import dig
-from agents.suspects import WORTH_NAMING
 from agents.triage import Triage
 
 
@@ -31,12 +31,15 @@ def _cause(findings: Triage) -> Diagnosis:
     if ruling is not None and outranks(ruling, findings):
         return ruling.diagnosis
     if trace is None:
-        return without_trace(findings) if findings.slowdown is None else slow_cause(findings, findings.slowdown)
+        if findings.slowdown is not None:
+            return slow_cause(findings, findings.slowdown)
+        stated = blamed_by_statement(findings)
+        return without_trace(findings) if stated is None else stated_cause(findings, stated)
     claims = (*sound(findings.bundle, [trace_claim(findings.bundle, trace)]), *state_claims(findings))
     if value is not None:
         return config_cause(findings, trace, value, claims)
-    top = findings.suspects[0] if findings.suspects else None
-    if top is not None and top.score >= WORTH_NAMING:
+    top = blamed(findings, trace)
+    if top is not None:
         return code_cause(findings, trace, top, claims)
     return unexplained(findings, trace, claims)
 

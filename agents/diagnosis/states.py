@@ -12,11 +12,10 @@ from agents.diagnosis.exclusion import narrow, what_changed
 from agents.diagnosis.nouns import Category, Claim, Confidence, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
 from agents.diagnosis.slow import slow_cause
-from agents.diagnosis.traces import SURE
 from agents.diagnosis.wording import sound
 from agents.evidence import Citation
 from agents.podstates import CONSEQUENCE, ENDED, KILLED, NEVER_RAN, Scene, State, Wanted, explanations
-from agents.suspects import WORTH_NAMING, Suspect
+from agents.suspects import SURE, WORTH_NAMING, Suspect
 from agents.triage import Triage
 
 MOST_CLAIMS = 4

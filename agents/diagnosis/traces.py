@@ -1,30 +1,25 @@
 """Rules on traces: the change that explains a failure, or the fault that no change explains."""
 
+from agents.diagnosis.blame import confidence, is_of_the_world, latent_frame
 from agents.diagnosis.exclusion import narrow
 from agents.diagnosis.nouns import Claim, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
-from agents.diagnosis.wording import headline, innermost, sound, subject
+from agents.diagnosis.wording import headline, innermost, place, sound, subject
 from agents.evidence import cite_lines
 from agents.frames import Trace
-from agents.suspects import Suspect
+from agents.suspects import SURE, Suspect
 from agents.triage import Triage
-
-SURE = 6.0
-"""A suspect of this score touched the failing function or line, or took away what the error misses."""
-UNREACHABLE = frozenset(
-    {"ConnectionRefusedError", "ConnectionResetError", "TimeoutError", "gaierror", "ConnectionError"}
-)
 
 
 def code_cause(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...]) -> Diagnosis:
     frame = innermost(trace)
     location = Location(file=top.file, line=top.line, function=top.function)
     if frame is not None and frame.file == top.file and top.score < SURE:
-        location = Location(file=top.file, line=frame.line, function=frame.function)
+        location = place(frame)
     return Diagnosis(
         category="code",
         summary=f"{headline(trace)}; commit {top.commit[:12]} ({subject(findings, top.commit)}): {top.why}",
-        confidence="high" if top.score >= SURE and frame is not None else "medium",
+        confidence=confidence(findings, top, is_placed=frame is not None),
         location=location,
         culprit_commit=top.commit,
         suspects=findings.suspects,
@@ -38,8 +33,8 @@ def code_cause(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim
 def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Diagnosis:
     """A trace that no change between the versions explains: a latent fault, or the world around it."""
     root = trace.root
-    unreachable = root.exception in UNREACHABLE
-    frame = innermost(trace)
+    unreachable = is_of_the_world(root.exception, root.message)
+    frame = latent_frame(trace)
     if not findings.compared:
         why = "the changes between the versions could not be read"
     elif not findings.commits:
@@ -52,7 +47,7 @@ def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Di
         category="infrastructure" if unreachable else "code" if frame is not None else "unknown",
         summary=f"{headline(trace)}; {why}",
         confidence="low",
-        location=Location(file=str(frame.file), line=frame.line, function=frame.function) if frame else None,
+        location=place(frame) if frame else None,
         culprit_commit=None,
         suspects=findings.suspects,
         claims=claims,
@@ -62,15 +57,37 @@ def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Di
     return found if found.category != "unknown" or findings.compared else narrow(findings, found)
 
 
-def without_trace(findings: Triage) -> Diagnosis:
+def stated_cause(findings: Triage, top: Suspect) -> Diagnosis:
+    """No trace, but an error that only the canary logs, and a change that bears on the statement which logs it."""
+    claims = sound(findings.bundle, _error_claims(findings))
+    what = claims[0].evidence[0].quote.strip() if claims else "the canary logs errors of its own"
+    return Diagnosis(
+        category="code",
+        summary=f"{what[:300]}; commit {top.commit[:12]} ({subject(findings, top.commit)}): {top.why}",
+        confidence="medium" if confidence(findings, top, is_placed=True) == "high" else "low",
+        location=Location(file=top.file, line=top.line, function=top.function),
+        culprit_commit=top.commit,
+        suspects=findings.suspects,
+        claims=claims,
+        strategy="revert",
+        repository="source",
+        failure=what[:300],
+    )
+
+
+def _error_claims(findings: Triage) -> list[Claim]:
     new = [template for template in findings.templates if template.level in {"error", "critical"}][:3]
-    claims = [
+    return [
         Claim(
             text=f"only the canary logs this ({template.count} times)",
             evidence=(cite_lines(findings.bundle, template.item, template.line, template.line),),
         )
         for template in new
     ]
+
+
+def without_trace(findings: Triage) -> Diagnosis:
+    claims = _error_claims(findings)
     if not findings.bundle.logs("canary"):
         seen = "the canary left no logs"
     elif not claims:

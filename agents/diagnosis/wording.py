@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from agents.diagnosis.nouns import Claim
+from agents.diagnosis.nouns import Claim, Location
 from agents.evidence import Bundle, cite_lines, holds
-from agents.frames import Frame, Trace
+from agents.frames import Frame, Trace, simple_name
 from agents.triage import Triage
 
 QUOTED_TRACE_LINES = 60
@@ -15,6 +15,13 @@ def headline(trace: Trace) -> str:
     if root.exception is None:
         return "an exception whose name the log does not hold any more"
     return f"{root.exception}: {root.message}" if root.message else root.exception
+
+
+def place(frame: Frame) -> Location:
+    """Where a frame is in the repository; its line is 0 where it is not known."""
+    return Location(
+        file=str(frame.file), line=frame.line or None, function=simple_name(frame.function) or frame.function
+    )
 
 
 def subject(findings: Triage, sha: str) -> str:

@@ -12,7 +12,7 @@ from agents.frames.layout import VENDORED, Layout
 from agents.frames.names import simple_name
 from agents.frames.nouns import Frame, Trace
 from agents.frames.paths import clean, guesses, own_guesses
-from agents.syntax import function_at, functions
+from agents.syntax import functions
 
 PLACEHOLDER = re.compile(r"\[REDACTED:[a-z-]+:\d+\]")
 MOST_PLACEHOLDERS = 5
@@ -68,36 +68,40 @@ class Mapper:
         if not found:
             return frame
         fitting = [placed for file in found if (placed := self._at(frame, file)) is not None]
-        sure = [placed for placed in fitting if placed.line == frame.line] or fitting
-        if len(sure) == 1:
-            return sure[0]
-        if len(sure) > 1 and frame.kind == "application":
-            self._doubts.setdefault(frame.path, tuple(str(placed.file) for placed in sure))
+        most = max((sureness for sureness, _ in fitting), default=0)
+        best = [placed for sureness, placed in fitting if sureness == most]
+        if len(best) == 1:
+            return best[0]
+        if best and frame.kind == "application":
+            self._doubts.setdefault(frame.path, tuple(str(placed.file) for placed in best))
         return frame
 
-    def _at(self, frame: Frame, file: str) -> Frame | None:
-        """The frame in a file, at the line that agrees; None where nothing does."""
+    def _at(self, frame: Frame, file: str) -> tuple[int, Frame] | None:
+        """The frame in a file, at the line that agrees, and how surely it is there; None where nothing agrees."""
         found = frame.model_copy(update={"file": file, "kind": "application"})
         if self._texts is None:
-            return found
+            return 1, found
         if file not in self._texts:
-            return None if _is_by_name(found) else found
+            return None if _is_by_name(found) else (1, found)
         text = self._texts[file]
         if file not in self._lines:
             self._lines[file] = text.split("\n")
-        is_same_kind = file.rpartition(".")[2] == clean(frame.path).rpartition(".")[2]
-        if is_same_kind and agrees(found, self._lines[file]) and _is_of_package(found, text):
-            return found if _runs(found, text) else self._defined(found, text) or found
-        return self._defined(found, text)
+        if not _is_of_package(found, text):
+            return None
+        defined = self._defined(found, text)
+        if _is_compiled(frame.path, file) or not agrees(found, self._lines[file]):
+            return (1, defined) if defined is not None else None
+        sureness = _runs(found, text)
+        return sureness, found if sureness > 1 else defined or found
 
     def _defined(self, frame: Frame, text: str) -> Frame | None:
         """The frame at its function's definition: what is left where the line is another one, as in what was built."""
         name = simple_name(frame.function)
         named = [one for one in functions(str(frame.file), text) if one.name == name] if name else []
-        if len(named) != 1 or not _is_of_package(frame, text):
-            is_built = frame.code is None and not _is_by_name(frame) and (frame.line == 0 or name is None)
-            return frame.model_copy(update={"line": 0}) if is_built else None
-        return frame.model_copy(update={"line": named[0].first_line, "code": None})
+        if len(named) == 1:
+            return frame.model_copy(update={"line": named[0].first_line, "code": None})
+        is_built = _is_compiled(frame.path, str(frame.file)) and not _is_by_name(frame)
+        return frame.model_copy(update={"line": 0, "code": None}) if is_built else None
 
     def _look_up(self, frame: Frame) -> tuple[str, ...]:
         path = clean(frame.path)
@@ -178,10 +182,20 @@ def agrees(frame: Frame, lines: Sequence[str]) -> bool:
     return re.fullmatch(".+?".join(parts), present) is not None
 
 
-def _runs(frame: Frame, text: str) -> bool:
-    """Whether the frame's line is in the function it names, as far as that can be told."""
-    name, here = simple_name(frame.function), function_at(str(frame.file), text, frame.line)
-    return frame.code is not None or name is None or here is None or here.name == name
+def _runs(frame: Frame, text: str) -> int:
+    """How surely the frame's line is in the function it names: 3 it is, 2 nothing tells, 1 it is in another one."""
+    name, file = simple_name(frame.function), str(frame.file)
+    if frame.code is not None:
+        return 3
+    named = [one for one in functions(file, text) if one.name == name] if name else []
+    if not named:
+        return 2
+    return 3 if any(one.first_line <= frame.line <= one.last_line for one in named) else 1
+
+
+def _is_compiled(path: str, file: str) -> bool:
+    """Whether a frame's path is of what the file was compiled to."""
+    return clean(path).rpartition(".")[2] != file.rpartition(".")[2]
 
 
 def _is_of_package(frame: Frame, text: str) -> bool:

@@ -7,16 +7,22 @@ from agents.changes import essence
 from agents.frames import Frame, simple_name
 from agents.suspects.change import Change
 from agents.suspects.clues import Call, Clues
-from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason
+from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
 from agents.suspects.sources import Sources, holds, telling, uses
 from agents.syntax import Function, calls, names
 
 Origins = Mapping[tuple[str, int], str]
 """The commit of the range that wrote a line of a file at the canary; lines that are older are not in it."""
+CALLING = 7.0
+"""What it weighs to have written a line that calls what failed: nearly what it does to have changed that."""
 BARELY = 3.5
 """What a change of a calling function weighs where nothing shows that it bears on the call."""
 BEARING = 1.5
 """What it adds that a change names what the failing line names."""
+AROUND = 0.9
+"""What a change counts for each closure that lies between it and the failing line."""
+WRAPS, LONGEST_CLOSURE = 0.6, 80
+"""A function around others that spans this share of its file, and more lines than this, is no closure."""
 MOST_NAMESAKES = 4
 """A name that more files of the range define leads nowhere."""
 
@@ -40,7 +46,8 @@ class Reach:
         self.file = str(frame.file)
         self.line = frame.line
         self.code = frame.code or sources.line(self.file, frame.line)
-        self.function = self._function(frame, sources)
+        self.functions = self._functions(frame, sources)
+        self.function = self.functions[0] if self.functions else None
         own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE
         self.in_line = frozenset(uses(self.code) - own)
         self.named = frozenset(names(self.code) - own)
@@ -50,8 +57,12 @@ class Reach:
         self.in_body = frozenset({name for line in body for name in uses(line)} - own - self.in_line - self.behind)
         self.imported = sources.imported(self.file)
 
-    def _function(self, frame: Frame, sources: Sources) -> Function | None:
-        return sources.function_at(self.file, frame.line) if frame.line else None
+    def _functions(self, frame: Frame, sources: Sources) -> list[Function]:
+        """The functions around the line, innermost first; one that spans most of its file only wraps it."""
+        most = max(len(sources.lines(self.file)) * WRAPS, LONGEST_CLOSURE)
+        around = [one for one in sources.functions(self.file) if one.first_line <= frame.line <= one.last_line]
+        around.sort(key=lambda one: (-one.first_line, one.last_line))
+        return [one for at, one in enumerate(around) if at == 0 or one.last_line - one.first_line < most]
 
     def sees(self, used: frozenset[str], file: str) -> frozenset[str]:
         """Those of the names that may be defined in `file`: what is called, imported, or named after the file."""
@@ -109,17 +120,23 @@ class Calls:
         call = reach.call
         where = "the failing" if call.depth == 0 else "a calling"
         if self._wrote(change, reach):
-            weight = WEIGHTS["line"] * ON_THE_WAY**call.depth
+            weight = WEIGHTS["line"] if call.depth == 0 else CALLING * ON_THE_WAY**call.depth
             yield Reason("line", weight, f"it wrote {where} line", call.frame)
-        elif holds(reach.function, self._own_lines(change, reach)):
-            yield Reason("function", self._function_weight(change, reach), f"it changed {where} function", call.frame)
+        elif (nested := self._touches(change, reach)) is not None:
+            weight = self._function_weight(change, reach) * AROUND**nested
+            yield Reason("function", weight, f"it changed {where} function", call.frame)
         else:
-            shared = {name for name in reach.named & change.words if len(name) > 3}
+            shared = {name for name in reach.named & change.words if len(name) > 3 and not says_little(name)}
             weight = OUTER**call.depth
             if shared and call.depth == 0:
                 why = f"it changed lines with {min(shared)}, which {where} line uses"
                 yield Reason("shares", WEIGHTS["shares"], why)
             yield Reason("file", WEIGHTS["file"] * weight, f"it changed the file of {where} line", call.frame)
+
+    def _touches(self, change: Change, reach: Reach) -> int | None:
+        """How many functions lie between the failing line and the one around it that the change touches."""
+        own = self._own_lines(change, reach)
+        return next((at for at, function in enumerate(reach.functions) if holds(function, own)), None)
 
     def _wrote(self, change: Change, reach: Reach) -> bool:
         if self._origins is not None:
@@ -153,7 +170,7 @@ class Calls:
         if not (change.is_source or change.file == reach.file):
             return
         where = "the failing" if reach.call.depth == 0 else "a calling"
-        known = change.defined - EVERYWHERE - self._common
+        known = frozenset(name for name in change.defined - self._common if not says_little(name))
         closeness = OUTER**reach.call.depth
         wordings: Sequence[tuple[frozenset[str], Kind, float, str]] = (
             (reach.in_line, "used", 1.0, f"which {where} line uses"),

@@ -12,6 +12,7 @@ from agents.suspects.nouns import EVERYWHERE
 
 MOST_CALLS = 40
 MOST_MESSAGES = 60
+NO_NAMES = frozenset({"NoneType", "undefined", "null", "nil", "None", "self", "this", "object"})
 SERIOUS = frozenset({"error", "critical", "fatal"})
 HELPER = re.compile(
     r"^_*(?:require|assert|ensure|check|validate|verify|must|expect|raise|throw|fail|abort|panic|error|invariant|die"
@@ -76,8 +77,8 @@ def clues_of(
     return Clues(
         calls=_calls(chain, code or {}),
         names=frozenset(said) - EVERYWHERE,
-        absent=frozenset(name for saying in sayings for name in saying.absent) - EVERYWHERE,
-        demanded=frozenset(name for saying in sayings for name in saying.demanded) - EVERYWHERE,
+        absent=frozenset(name for saying in sayings for name in saying.absent) - NO_NAMES,
+        demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
         packages=_packages(trace.root),
         messages=(*((one.message, True) for one in chain if one.message), *logged),

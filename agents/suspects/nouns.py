@@ -35,10 +35,10 @@ WEIGHTS: Mapping[Kind, float] = {
     "logged": 7.0,
     "function": 6.0,
     "used": 4.0,
-    "feeds": 3.0,
+    "feeds": 2.6,
     "named": 3.0,
     "reached": 2.75,
-    "shares": 2.6,
+    "shares": 1.9,
     "file": 2.0,
     "mentioned": 1.5,
 }
@@ -65,21 +65,30 @@ PROSE = re.compile(
 )
 _SCRIPT = """
 Array ArrayList Boolean Date Error Exception Function HashMap Integer Json List Logger Long Map Math Number
-Object Optional Override Promise RuntimeException Set String StringBuilder System Test Thread addAll append
-apply assert bind charAt clone close collect concat console constructor contains count create created data
-delete describe each equals error errors exec execute exists exports filter final find first flatMap fmt foreach
-format freeze full func future hash hashCode head header headers index info init input isEmpty item items join
-keys last length level lines list load log logger main maps match message messages module name names new next
-node nullptr output params parse parseInt path ping pop present print printf println process props prototype
-push put query reader record reduce remove replace request require resolve response result results run save
-select self send session size slice sort source splice split start state status stdout step stop store stream
-stringify sub substring sum text then this time timeout toArray toList toString token trim type types unwrap
-update url user util utils valueOf values version warn warning with work write writer
+Object Optional Override Promise RuntimeException Set String StringBuilder System Test Thread addAll app append
+apply args assert base bind charAt client clone close collect command concat config console constructor contains
+context controller count create created ctx data default delete describe each equals error errors event exec
+execute exists exports factory field filter final find first flatMap fmt foreach format freeze full func future
+handle handler hash hashCode head header headers helper http index info init input instance isEmpty item items
+join json keys last length level lines list load log logger main manager maps match message messages model
+module name names new next node nullptr options opts output params parent parse parseInt path ping plugin pop
+present print printf println process props prototype provider push put query reader record reduce remove render
+replace req request require res resolve response result results root router run save select self send server
+service session settings setup size slice sort source splice split start state status stdout step stop store
+stream stringify sub substring sum target task text then this time timeout toArray toList toString token trim
+type types unwrap update url user util utils validate value valueOf values version view warn warning with work
+wrapper write writer
 """
 EVERYWHERE = frozenset({"NoneType", "function", "method", "module", "self", "cls", "null", "undefined", "nil"}).union(
     dir(builtins), _SCRIPT.split(), *(dir(kind) for kind in (str, bytes, int, float, list, dict, set, tuple))
 )
 """Names that say nothing about a change: built-in ones, and what every program has."""
+_SAID_EVERYWHERE = frozenset(name.lower() for name in EVERYWHERE)
+
+
+def says_little(name: str) -> bool:
+    """Whether a name is one that every program has, however it is spelled there; a constant's never is."""
+    return name.lower() in _SAID_EVERYWHERE and not (name.isupper() and len(name) > 3)
 
 
 class Suspect(BaseModel):

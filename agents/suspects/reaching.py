@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from agents.changes import Commit
 from agents.suspects.calls import Reach
 from agents.suspects.clues import Clues
-from agents.suspects.nouns import EVERYWHERE
+from agents.suspects.nouns import says_little
 from agents.suspects.ranking import changes_of
 from agents.suspects.sources import Sources
 from agents.syntax import function_at
@@ -27,7 +27,7 @@ def called_names(
     found: dict[str, None] = {}
     for change in changes_of(commits, sources, difference):
         if change.is_source and not change.is_test and change.file.endswith(endings):
-            found |= dict.fromkeys(sorted(change.defined - EVERYWHERE))
+            found |= dict.fromkeys(sorted(name for name in change.defined if not says_little(name)))
     return sorted((name for name in found if len(name) > 3), key=lambda name: -len(name))[:MOST_NAMES]
 
 

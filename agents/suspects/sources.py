@@ -14,6 +14,10 @@ MOST_BODY = 400
 SAYS_LITTLE = frozenset(
     {"return None", "continue", "finally:", "return null;", "return nil", "return err", "else {", "} else {"}
 )
+DOCSTRING = re.compile(r"(\"\"\"(?s:.*?)(?:\"\"\"|$(?!\n)))")
+CONSTRUCTORS = frozenset(
+    {"__init__", "__new__", "__post_init__", "constructor", "initialize", "__construct", "new", "init"}
+)
 ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
 
 
@@ -58,7 +62,8 @@ class Sources:
     def body(self, path: str, function: Function, last: int | None = None) -> list[str]:
         """The code of a function's lines, up to line `last`, without comments."""
         end = min(function.last_line, last or function.last_line, function.first_line + MOST_BODY)
-        return [code_of(path, line) for line in self.lines(path)[function.first_line - 1 : end]]
+        code = [code_of(path, line) for line in self.lines(path)[function.first_line - 1 : end]]
+        return "\n".join(DOCSTRING.split("\n".join(code))[::2]).split("\n")
 
     def places(self, path: str, line: str) -> list[int]:
         """The numbers of the lines that say the same as `line`; none where it says too little to be told by."""
@@ -82,15 +87,18 @@ class Sources:
         What a line inside a function assigns is the function's own affair, unless it is an attribute or a key.
         """
         path = hunk.file
-        found = {one.name for one in self.functions(path) if holds(one, touched)}
+        changed = [one for one in self.functions(path) if holds(one, touched)]
+        found = {one.name for one in changed}
         inside_types = [one for one in self.outline(path).types if holds(one, touched)]
-        found |= {one.name for one in inside_types[-1:]}
+        if any(innermost(self.functions(path), line) is None for line in touched):
+            found |= {one.name for one in inside_types[-1:]}
+        found |= {one.within.rpartition(".")[2] for one in changed if one.name in CONSTRUCTORS} - {""}
         for line in (*hunk.added, *hunk.removed):
             code = code_of(path, line.text)
             here = self.function_at(path, line.new) if line.new is not None and path in self else None
             is_local = code[:1].isspace() and (here is not None or line.new is None) and not ATTRIBUTE.match(code)
             found |= _lasting(code) if is_local else defines(code)
-            if not is_local and inside_types and code[:1].isspace():
+            if not is_local and inside_types and here is None and code[:1].isspace():
                 found |= names(code)
         return frozenset(found)
 

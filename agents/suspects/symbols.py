@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
-from agents.suspects.nouns import EVERYWHERE, WEIGHTS, Kind, Reason
+from agents.suspects.nouns import EVERYWHERE, WEIGHTS, Kind, Reason, says_little
 
 ASKS = 4.0
 """What it weighs that a change brought the name in which the error misses."""
@@ -14,44 +14,6 @@ MENTIONED_ONCE = 0.8
 """The share of a removal that is no definition: what only mentioned the name."""
 GENERIC = 0.3
 """What is left where a name is a word that every program uses for something."""
-COMMON = frozenset(
-    [
-        "id",
-        "key",
-        "name",
-        "type",
-        "value",
-        "data",
-        "path",
-        "url",
-        "file",
-        "code",
-        "status",
-        "state",
-        "user",
-        "item",
-        "items",
-        "result",
-        "index",
-        "list",
-        "count",
-        "size",
-        "price",
-        "text",
-        "title",
-        "label",
-        "error",
-        "message",
-        "date",
-        "time",
-        "token",
-        "body",
-        "host",
-        "port",
-        "mode",
-        "kind",
-    ]
-)
 MOST_MENTIONS = 3
 """A name that more commits of the range mention tells little."""
 
@@ -61,7 +23,8 @@ class Symbols:
 
     def __init__(self, clues: Clues, changes: Sequence[Change]) -> None:
         self._clues = clues
-        self._names = {name: _whole(name) for name in clues.names - EVERYWHERE if len(name) > 2}
+        names = (clues.names - EVERYWHERE) | clues.absent | clues.demanded
+        self._names = {name: _whole(name) for name in names if len(name) > 2}
         mentions: dict[str, set[str]] = {}
         for change in changes:
             for name in self._mentioned(change):
@@ -71,7 +34,7 @@ class Symbols:
     def reasons(self, change: Change) -> Iterator[Reason]:
         is_near = bool({change.file, change.hunk.old_file} & self._clues.files)
         for name in sorted(self._mentioned(change)):
-            share = GENERIC if name.lower() in COMMON and not is_near else 1.0
+            share = GENERIC if says_little(name) and not is_near else 1.0
             wanted = self._wanted(change, name, share)
             yield wanted or self._named(change, name, share, is_near=is_near)
 

@@ -20,7 +20,7 @@ METHOD = re.compile(r"^\s*(?:[\w<>\[\],.?@*&]+\s+)+([A-Za-z_]\w*)\s*\([^;]*$")
 ASSIGNED = re.compile(
     r"^\s*(?:[\w<>\[\],.?]+\s+)*(?:self\.|this\.|@{1,2}|\$this->|\$)?([A-Za-z_]\w*)\s*(?::[^=;]+)?=(?![=>])"
 )
-KEY = re.compile(r"^\s*(?:-\s+)?[\"']?([A-Za-z_][\w.-]*)[\"']?\s*(?::|=>|=(?!=))")
+KEY = re.compile(r"^\s*(?:-\s+)?[\"']?(?!self\.|this\.)([A-Za-z_][\w.-]*)[\"']?\s*(?::|=>|=(?!=))")
 NO_METHOD = frozenset({"return", "new", "throw", "raise", "else", "await", "yield", "in", "not", "and", "or", "case"})
 _KEYWORDS = """
 abstract and any args as assert async await bool boolean break byte case catch char class const continue data
