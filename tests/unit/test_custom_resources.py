@@ -54,6 +54,13 @@ def check(thing: Object) -> list[str]:
     return [*errors, *unknown(thing, schema)]
 
 
+def written(thing: Any) -> Any:
+    """Without the nulls that Go writes for what is not set, as in the stub template of a `workloadRef`."""
+    if isinstance(thing, dict):
+        return {key: written(value) for key, value in thing.items() if value is not None}
+    return [written(one) for one in thing] if isinstance(thing, list) else thing
+
+
 def demo_rollout() -> Object:
     text = ROLLOUT.format(service="shop", namespace="storefront", tag="1.0")
     loaded: Object = YAML(typ="safe").load(text)
@@ -77,7 +84,7 @@ def test_what_the_controller_sent_is_one_by_its_own_definition(scenario: str) ->
     for raw in bodies(scenario.partition("-")[0]):
         body = json.loads(raw)
         things += [body["rollout"]] if isinstance(body.get("rollout"), dict) and "spec" in body["rollout"] else []
-    things = [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", **one} for one in things]
+    things = [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", **written(one)} for one in things]
     assert [problem for thing in things for problem in check(thing) if not problem.startswith("/status/")] == []
 
 
