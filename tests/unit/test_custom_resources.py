@@ -55,9 +55,10 @@ def check(thing: Object) -> list[str]:
 
 
 def written(thing: Any) -> Any:
-    """Without the nulls that Go writes for what is not set, as in the stub template of a `workloadRef`."""
+    """Without what Go writes for what is not set: nulls, and the stub of a template beside a `workloadRef`."""
     if isinstance(thing, dict):
-        return {key: written(value) for key, value in thing.items() if value is not None}
+        stub = {"template"} if "workloadRef" in thing else set()
+        return {key: written(value) for key, value in thing.items() if value is not None and key not in stub}
     return [written(one) for one in thing] if isinstance(thing, list) else thing
 
 
