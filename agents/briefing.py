@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.case import Case, Survey
+from agents.changes import FieldChange
 from agents.diagnosis import Diagnosis
 from agents.evidence import Bundle
 from agents.frames import Trace
 from agents.patch import Patch
+from agents.podstates import State
 from agents.tools import Place, Sources, describe
 from agents.tools.differences import clean_diff, difference, files_of
 from agents.tools.evidence import shown_value
@@ -46,6 +48,8 @@ def findings_of(seen: Survey, rules: Diagnosis, sources: Sources) -> dict[str, A
         "rules": _diagnosis(rules),
         "traces": [_trace(seen.bundle, one) for one in traces],
         "messages": _rows(messages),
+        "states": _rows([_state(one) for one in findings.states.own]),
+        "fields": _rows([_field(one, sources) for one in findings.fields]),
         "values": _rows([shown_value(one, sources) for one in findings.values]),
         "commits": _rows(commits),
         "suspects": _rows(suspects),
@@ -100,6 +104,17 @@ def _trace(bundle: Bundle, trace: Trace) -> dict[str, str]:
     files = [f"{frame.file}:{frame.line} in {frame.function}" for frame in trace.root.frames if frame.file]
     mapped = [f"files, innermost first: {', '.join(files)}"] if files else []
     return {"text": "\n".join([*quoted, *mapped]), "source": trace.item}
+
+
+def _state(state: State) -> str:
+    return f"{state.sentence} ({', '.join(citation.ref for citation in state.evidence)})"
+
+
+def _field(change: FieldChange, sources: Sources) -> str:
+    old, new = (
+        sources.redactor.redact_text(text) if text is not None else "(not there)" for text in (change.old, change.new)
+    )
+    return f"{change.pointer}: {old} -> {new}"
 
 
 def _line(bundle: Bundle, item: str, number: int) -> str:

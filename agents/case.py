@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Repositories, Repository
+from agents.changes import Repositories, Repository, read_manifests
 from agents.diagnosis import Diagnosis, settle
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
-from agents.policy import ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
+from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
 from agents.pull_request import Forge
-from agents.triage import Triage, read_manifests, triage
+from agents.triage import Triage, triage
 from agents.verification import (
     Commands,
     Environment,
@@ -116,9 +116,12 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
         good = bundle.manifest.stable
         stable = await _resolve(seen.source, good.commit if good.repo == version.repo else None)
         program = Program(url=version.repo, commit=canary, stable=stable)
+    reproduction = derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown)
+    place = diagnosis.location if diagnosis.repository == "manifests" else None
+    values = tuple(value for value in findings.values if place is not None and value.file == place.file)
     return Case(
         diagnosis=diagnosis,
-        reproduction=derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown),
+        reproduction=reproduction.model_copy(update={"values": values}),
         commands=settings.commands,
         program=program,
         ground=await _ground_of(diagnosis, seen),
@@ -161,6 +164,20 @@ async def model_terms(repository: Repository, base_commit: str) -> ModelTerms:
     except Invalid:
         allow = ()
     return ModelTerms(allow=allow, paths=frozenset(await repository.files(base_commit)))
+
+
+async def background_of(
+    paths: Sequence[str], diagnosis: Diagnosis, ground: Ground, repository: Repository
+) -> Background:
+    """What the stable version has at these paths, and what the diagnosis says and quotes."""
+    stable: dict[str, str | None] = {}
+    for path in paths:
+        found = await repository.read(ground.stable, path)
+        if found.status != "denied":
+            stable[path] = found.text if found.status == "ok" else None
+    quotes = [citation.quote for claim in diagnosis.claims for citation in claim.evidence]
+    said = [diagnosis.summary, *(claim.text for claim in diagnosis.claims), *quotes]
+    return Background(stable=stable, grounds="\n".join(said))
 
 
 async def patched_environment(

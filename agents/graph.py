@@ -7,7 +7,7 @@ model is imported where it is asked: LangChain takes two seconds, and not every 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -15,7 +15,9 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agents.audit import Act, AuditedForge, Trail
 from agents.budget import Cost, Models
+from agents.carrying import try_on_base
 from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
 from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
@@ -26,14 +28,24 @@ from agents.fix import Ground, propose
 from agents.incident import State as Stage
 from agents.outcome import OUTCOME, Outcome, conclude
 from agents.patch import BY_MODEL, Patch
-from agents.policy import Policy, RepositoryRule, refuse_diff, refuse_path, refuse_written_diff, refuse_written_path
+from agents.policy import (
+    NOTHING_KNOWN,
+    Policy,
+    RepositoryRule,
+    refuse_diff,
+    refuse_path,
+    refuse_secrets,
+    refuse_silencing,
+    refuse_written_diff,
+    refuse_written_path,
+)
 from agents.provenance import identify
-from agents.pull_request import Forge
-from agents.verification import Sandbox, Verification, Workspace, verify
+from agents.pull_request import Forge, Turns
+from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
 
 
-class Journal(Protocol):
-    """Where an attempt's evidence lies and its progress is kept for people to see."""
+class Journal(Trail, Protocol):
+    """Where an attempt's evidence lies, and its progress and side effects are kept for people to see."""
 
     async def bundle(self, attempt_id: str) -> Bundle:
         """The attempt's sealed evidence."""
@@ -70,6 +82,7 @@ class Ports:
     """Without a model, the rules diagnose and fix alone."""
     registry: Registry | None = None
     """None where no container registry may be asked."""
+    turns: Turns = field(default_factory=Turns)
 
 
 class State(TypedDict, total=False):
@@ -105,6 +118,8 @@ async def diagnosing(state: State, runtime: Runtime[Ports]) -> State:
     if ports.models is not None and seen.findings.circumstance == "failed":
         from agents.investigator import investigate  # noqa: PLC0415 - see the module's docstring
 
+        asked = Act(action="ask-model", target=ports.models.name, phase="begun", result="for a diagnosis")
+        await ports.journal.note(state["attempt"], asked)
         found = await investigate(seen, rules, ports.models)
         diagnosis, cost = found.diagnosis, found.cost.model_dump(mode="json")
         drafts = 0 if found.is_usable else MOST_DRAFTS
@@ -142,6 +157,9 @@ async def verifying(state: State, runtime: Runtime[Ports]) -> State:
     case, patch = Case.model_validate(state["case"]), Patch.model_validate(state["patch"])
     bundle = await ports.journal.bundle(state["attempt"])
     verification = await _verify(patch, case, bundle, ports)
+    if verification.verdict == "verified":
+        on_base = await _try_on_base(patch, case, bundle, ports)
+        verification = verification.model_copy(update={"base": on_base})
     case = settled(case, patch, verification)
     document = verification.model_dump(mode="json")
     await ports.journal.record(state["attempt"], {"verification": document, "diagnosis": _shown(case)})
@@ -153,15 +171,17 @@ async def publishing(state: State, runtime: Runtime[Ports]) -> State:
     await ports.journal.enter(state["attempt"], Stage.PUBLISHING)
     bundle = await ports.journal.bundle(state["attempt"])
     patch, verification = state["patch"], state["verification"]
-    outcome = await conclude(
-        bundle.manifest,
-        Case.model_validate(state["case"]),
-        Patch.model_validate(patch) if patch else None,
-        Verification.model_validate(verification) if verification else None,
-        repositories=ports.repositories,
-        forge=ports.forge,
-        policy=ports.policy,
-    )
+    case = Case.model_validate(state["case"])
+    async with ports.turns.at(case.ground.url if case.ground else ""):
+        outcome = await conclude(
+            bundle.manifest,
+            case,
+            Patch.model_validate(patch) if patch else None,
+            Verification.model_validate(verification) if verification else None,
+            repositories=ports.repositories,
+            forge=AuditedForge(ports.forge, ports.journal, state["attempt"], _cited(case)),
+            policy=ports.policy,
+        )
     await ports.journal.finish(state["attempt"], outcome)
     return {"outcome": OUTCOME.dump_python(outcome, mode="json")}
 
@@ -182,6 +202,8 @@ async def _draft(state: State, case: Case, ports: Ports) -> Draft | None:
     refuted = None
     if patch and verification:
         refuted = (Patch.model_validate(patch), Verification.model_validate(verification))
+    asked = Act(action="ask-model", target=ports.models.name, phase="begun", result="for a fix", evidence=_cited(case))
+    await ports.journal.note(state["attempt"], asked)
     return await write_fix(
         case,
         bundle,
@@ -202,7 +224,12 @@ async def _guard(ground: Ground, ports: Ports) -> Guard:
     terms = await model_terms(repository, await repository.resolve(f"refs/heads/{base}"))
     return Guard(
         path=lambda path: refuse_path(path, rule) or refuse_written_path(path, terms),
-        diff=lambda patch: (*refuse_diff(patch, rule), *refuse_written_diff(patch, terms)),
+        diff=lambda patch: (
+            *refuse_diff(patch, rule),
+            *refuse_secrets(patch),
+            *refuse_silencing(patch, NOTHING_KNOWN),
+            *refuse_written_diff(patch, terms),
+        ),
     )
 
 
@@ -234,6 +261,28 @@ async def _verify(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Ver
         sandbox=ports.sandbox,
         workspace=ports.workspace,
     )
+
+
+async def _try_on_base(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> OnBase | None:
+    rule = ports.policy.rule(patch.repository)
+    try:
+        base = (rule.base if rule else None) or await ports.forge.default_branch(patch.repository)
+    except Denied:
+        return None  # who publishes will be told the same, and says so
+    return await try_on_base(
+        patch,
+        case,
+        bundle,
+        base,
+        repositories=ports.repositories,
+        sandbox=ports.sandbox,
+        workspace=ports.workspace,
+    )
+
+
+def _cited(case: Case) -> tuple[str, ...]:
+    """What the diagnosis rests on, for the audit trail."""
+    return tuple(citation.ref for claim in case.diagnosis.claims for citation in claim.evidence)
 
 
 def _shown(case: Case) -> dict[str, Any]:

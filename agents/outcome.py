@@ -4,15 +4,32 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.case import Case, model_terms
+from agents.carrying import carry
+from agents.case import Case, background_of, model_terms
 from agents.changes import Repositories, Repository
-from agents.errors import Conflict, Denied
+from agents.errors import Conflict, Denied, SelfhealError
 from agents.evidence import Manifest
+from agents.fix import Ground
 from agents.incident import State, branch_name
-from agents.patch import EditRejected, FileChange, Patch, apply_edits
+from agents.patch import EditRejected, Patch
 from agents.policy import STRICTEST, Decision, Policy, RepositoryRule, decide, effective_mode
-from agents.pull_request import Forge, LeftAlone, Proposed, Wanted, ensure, ensure_issue
-from agents.report import Story, commit_message, issue_text, pull_request_text, title
+from agents.pull_request import (
+    INCIDENT_TRAILER,
+    Forge,
+    Joined,
+    LeftAlone,
+    Proposed,
+    Record,
+    Wanted,
+    attempts_within,
+    ensure,
+    ensure_issue,
+    fix_key,
+    incident_of,
+    join,
+    same_fix,
+)
+from agents.report import Story, commit_message, issue_text, one_line, pull_request_text, title
 from agents.verification import Verification
 
 
@@ -26,7 +43,7 @@ class Reported(BaseModel):
     issue: str | None = None
 
 
-Outcome = Annotated[Proposed | LeftAlone | Reported, Field(discriminator="kind")]
+Outcome = Annotated[Proposed | Joined | LeftAlone | Reported, Field(discriminator="kind")]
 OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
 
@@ -35,6 +52,8 @@ def final_state(outcome: Outcome) -> tuple[State, str]:
     match outcome:
         case Proposed(pull_request=link, draft=draft):
             return State.PROPOSED, f"{'draft ' if draft else ''}pull request: {link.url}"
+        case Joined(pull_request=link, state=state):
+            return State.PROPOSED, f"joins the {state} pull request that makes the same change: {link.url}"
         case LeftAlone(pull_request=link, because=because):
             return State.REPORTED, f"left alone, {because} by a person: {link.url}"
         case Reported(reasons=reasons, issue=issue):
@@ -62,38 +81,62 @@ async def conclude(
         return Reported(reasons=(f"the policy has no entry for {case.ground.url}",))
     if patch is None or verification is None:
         return await _report(story, _why_no_patch(case), rule, case, forge)
+    return await _publish(story, patch, verification, case, rule, await repositories.open(case.ground.url), forge)
+
+
+async def _publish(
+    story: Story,
+    patch: Patch,
+    verification: Verification,
+    case: Case,
+    rule: RepositoryRule,
+    repository: Repository,
+    forge: Forge,
+) -> Outcome:
     try:
-        repository = await repositories.open(case.ground.url)
-        base = rule.base or await forge.default_branch(case.ground.url)
+        wanted, story = await _decide(story, patch, verification, case, rule, repository, forge)
+        return await _propose(wanted, story, rule, Ground.model_validate(case.ground), repository, forge)
+    except _Withheld as held:
+        return await _report(story, held.reasons, rule, case, forge)
+    except Conflict as error:
+        return Reported(reasons=(str(error),))
+    except Denied as error:
+        return await _report(story, (str(error),), rule, case, forge)
+
+
+async def _decide(
+    story: Story,
+    patch: Patch,
+    verification: Verification,
+    case: Case,
+    rule: RepositoryRule,
+    repository: Repository,
+    forge: Forge,
+) -> tuple[Wanted, Story]:
+    """The pull request as the policy allows it, on the tip of the base branch; `_Withheld` where it does not."""
+    try:
+        base = rule.base or await forge.default_branch(patch.repository)
         tip = await repository.resolve(f"refs/heads/{base}")
         final = await carry(patch, tip, repository)
     except (EditRejected, Denied) as error:
-        return await _report(story, (f"the change cannot be made on the present code: {error}",), rule, case, forge)
-    decision = Decision(action="report", reasons=(f"{base} does not have this fault any more",))
-    if final.changes:
-        terms = await model_terms(repository, tip) if final.by_model else STRICTEST
-        mode = effective_mode(rule, *case.modes)
-        decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms)
+        raise _Withheld(f"the change cannot be made on the present code: {error}") from error
+    on_base = verification.base
+    if not final.changes or (on_base is not None and on_base.commit == tip and on_base.verdict == "healthy"):
+        raise _Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
+    verification = verification.overall
+    terms = await model_terms(repository, tip) if final.by_model else STRICTEST
+    mode = effective_mode(rule, *case.modes)
+    paths = [change.path for change in final.changes]
+    background = await background_of(paths, case.diagnosis, Ground.model_validate(case.ground), repository)
+    decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms, background)
     if decision.action == "report":
-        return await _report(story, decision.reasons, rule, case, forge)
-    if tip != patch.commit:
-        note = f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit"
-        story = story.model_copy(update={"notes": (note, *story.notes)})
-    wanted = _wanted(story, patch, final.changes, decision, base, tip)
-    return await _propose(wanted, story, rule, case, forge)
-
-
-async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
-    """The same edits on another commit; no changes left where they are there already."""
-    files: dict[str, str | None] = {}
-    for change in patch.changes:
-        found = await repository.read(tip, change.path)
-        if found.status == "denied":
-            raise Denied(found.reason or f"{change.path} cannot be read")
-        files[change.path] = found.text if found.status == "ok" else None
-    if all(files[change.path] == change.after for change in patch.changes):
-        return patch.model_copy(update={"commit": tip, "changes": ()})
-    return patch.model_copy(update={"commit": tip, "changes": apply_edits(files, patch.edits)})
+        raise _Withheld(*decision.reasons)
+    notes = story.notes
+    if tip not in {patch.commit, on_base.commit if on_base else tip} or (on_base is None and tip != patch.commit):
+        notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
+    story = story.model_copy(update={"notes": notes, "verification": verification})
+    change = patch.undoes or await repository.patch_id(final.diff)
+    return _wanted(story, final, decision, base, fix_key(base, change)), story
 
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:
@@ -108,31 +151,66 @@ def _why_no_patch(case: Case) -> tuple[str, ...]:
     return (why, *case.notes)
 
 
-def _wanted(
-    story: Story, patch: Patch, changes: tuple[FileChange, ...], decision: Decision, base: str, tip: str
-) -> Wanted:
+class _Withheld(SelfhealError):
+    """The pull request is not made after all."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str) -> Wanted:
     return Wanted(
-        repository=patch.repository,
+        repository=final.repository,
         incident=story.bundle.incident,
         branch=branch_name(story.bundle.rollout, story.bundle.incident),
         base=base,
-        base_commit=tip,
-        changes=changes,
+        base_commit=final.commit,
+        changes=final.changes,
         message=commit_message(story),
         title=title(story),
         text=pull_request_text(story),
         draft=decision.action == "draft",
+        fix=fix,
     )
 
 
-async def _propose(wanted: Wanted, story: Story, rule: RepositoryRule, case: Case, forge: Forge) -> Outcome:
-    """The pull request; where the forge will not have it (a permission, a rule, a plan), the analysis as an issue."""
+async def _propose(
+    wanted: Wanted, story: Story, rule: RepositoryRule, ground: Ground, repository: Repository, forge: Forge
+) -> Outcome:
+    """The pull request, unless another incident's makes the same change, or there are enough of ours already.
+
+    `_Withheld` where none is made: the forge will not have it (a permission, a rule, a plan), or a person is needed.
+    """
     try:
+        ours = await forge.our_pull_requests(wanted.repository)
+        is_ours = any(one.state == "open" and incident_of(one.body) == wanted.incident for one in ours)
+        twin = None if is_ours else same_fix(ours, wanted.fix, wanted.incident)
+        if twin is not None:
+            return await join(wanted.repository, twin, wanted.incident, one_line(story), forge)
+        merged = tuple(one for one in ours if one.state == "merged")
+        failed = await _failed_fixes(merged, ground, repository)
+        if failed >= rule.max_attempts:
+            raise _Withheld(
+                f"this canary holds {failed} merged fixes of this service already and failed again: "
+                "a person has to look, and no further fix is proposed"
+            )
+        others = [one for one in ours if one.state == "open" and incident_of(one.body) != wanted.incident]
+        if not is_ours and len(others) >= rule.max_open:
+            raise _Withheld(
+                f"{len(others)} pull requests of this service are open in this repository, "
+                f"and the policy allows {rule.max_open}: merge or close one, then retry"
+            )
         return await ensure(wanted, forge)
-    except Conflict as error:
-        return Reported(reasons=(str(error),))
     except Denied as error:
-        return await _report(story, (f"the forge refuses the pull request: {error}",), rule, case, forge)
+        raise _Withheld(f"the forge refuses the pull request: {error}") from error
+
+
+async def _failed_fixes(merged: tuple[Record, ...], ground: Ground, repository: Repository) -> int:
+    """How many merged fixes of ours the canary has and the stable version has not: each was tried, and did not heal."""
+    commits = await repository.commits(ground.stable, ground.canary)
+    messages = await repository.messages_with(ground.stable, ground.canary, INCIDENT_TRAILER)
+    return attempts_within(messages, merged, frozenset(commit.sha for commit in commits))
 
 
 async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge) -> Reported:

@@ -63,6 +63,14 @@ def title(story: Story) -> str:
     return line(f"Canary of {story.bundle.rollout} failed: {cause}{place}", TITLE_WIDTH)
 
 
+def one_line(story: Story) -> str:
+    """Which canary failed of what, on one line of Markdown."""
+    story = _redacted(story)
+    who = f"{story.bundle.namespace}/{story.bundle.rollout}"
+    where = f"revision {story.bundle.revision} in {story.bundle.cluster}"
+    return f"{code(who)} ({prose(where)}): {prose(line(story.diagnosis.summary, 2 * TITLE_WIDTH))}"
+
+
 def pull_request_text(story: Story) -> str:
     """The body of the pull request. Unverified says so in its first line."""
     story = _redacted(story)
@@ -181,6 +189,10 @@ def _proof(story: Story) -> list[str]:
         f"| the failure ({verification.kind}) | {_result(verification.before)} | {_result(verification.after)} |",
         f"| the repository's own tests | {_result(verification.tests_before)} | {_result(verification.tests_after)} |",
     ]
+    if verification.base is not None:
+        tip = f"{prose(verification.base.branch)} at {verification.base.commit[:12]}"
+        before, after = (_result(side) for side in (verification.base.before, verification.base.after))
+        rows.append(f"| the failure on {tip} | {before} | {after} |")
     parts = ["## Proof", "\n".join(rows)]
     sides = (("before", verification.before), ("after", verification.after))
     commands = {name: check.command for name, check in sides if check.command}

@@ -1,6 +1,6 @@
 """Triage: everything about a failed canary that needs no judgement, computed from bundle and repositories.
 
-Traces mapped to files, messages only the canary logs, changed manifest values, commits between the versions and
+Traces mapped to files, messages the canary logs otherwise, changed manifest values, commits between the versions and
 ranked suspects. What could not be looked at is a note.
 """
 
@@ -10,12 +10,23 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Commit, Repository, ValueChange, manifest_changes
+from agents.changes import (
+    Commit,
+    FieldChange,
+    Repository,
+    ValueChange,
+    blamed,
+    field_changes,
+    is_template,
+    manifest_changes,
+    read_manifests,
+)
 from agents.errors import Denied
-from agents.evidence import Bundle, ManifestSource, Side, manifest_source
+from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
 from agents.frames import Frame, Signature, Trace, find_traces
-from agents.logs import Template, only_in_canary
+from agents.logs import Difference, Template, compare, digest
+from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
 from agents.source import Identity, Seen, identity, look_at_source, resolve
 from agents.suspects import Suspect
 from agents.syntax import function_at
@@ -25,6 +36,8 @@ Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
 MOST_TRACES = 20
 MOST_TEMPLATES = 20
+MOST_BLAMED = 40
+"""Changed values whose commit is looked for."""
 
 
 class Triage(BaseModel):
@@ -38,9 +51,17 @@ class Triage(BaseModel):
     trace: Trace | None
     signature: Signature | None
     templates: tuple[Template, ...]
+    """What only the canary logs, or logs at another level."""
+    differences: tuple[Difference, ...]
+    """Those, and what it logs more or less often, or not at all."""
     slowdown: Slowdown | None
     """What the canary answers more slowly."""
+    states: Found
+    """What is wrong with the canary's pods, ReplicaSet and analysis."""
+    fields: tuple[FieldChange, ...]
+    """What differs between the pods' specs as they were deployed; pointers begin below the spec."""
     values: tuple[ValueChange, ...]
+    """What differs between the manifests."""
     suspects: tuple[Suspect, ...]
     statements: tuple[Frame, ...] = ()
     """Where the source writes what only the canary logs as an error, if no trace tells."""
@@ -55,7 +76,8 @@ class Triage(BaseModel):
 async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
     """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
     notes: list[str] = []
-    traces, templates, old = await asyncio.to_thread(_read_logs, bundle)
+    traces, differences, old = await asyncio.to_thread(_read_logs, bundle)
+    templates = tuple(one.template for one in differences if one.how in {"new", "level"})
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
     notes += [
@@ -65,7 +87,9 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     ]
     seen = Seen(traces=traces, old=old, templates=templates, slowdown=await asyncio.to_thread(_slowdown, bundle))
     found = await look_at_source(bundle, source, seen, notes)
-    values, manifest_commits = await _manifest_range(bundle, manifests, notes)
+    states = await asyncio.to_thread(states_of, bundle)
+    fields = await asyncio.to_thread(_deployed_difference, bundle)
+    values, manifest_commits = await _manifest_range(bundle, manifests, states, notes)
     return Triage(
         bundle=bundle,
         circumstance=circumstance(bundle),
@@ -73,7 +97,10 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         trace=found.trace,
         signature=_signature(found.trace, found.texts),
         templates=templates[:MOST_TEMPLATES],
+        differences=differences[:MOST_TEMPLATES],
         slowdown=seen.slowdown,
+        states=states,
+        fields=fields,
         values=values,
         suspects=found.suspects,
         statements=found.statements,
@@ -84,17 +111,19 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     )
 
 
-def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Template, ...], frozenset[Identity]]:
-    """The canary's traces, the messages that only it logs, and the stable version's traces."""
+def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity]]:
+    """The canary's traces, what it logs otherwise than the stable version, and the stable version's traces."""
 
-    def lines(side: Side) -> list[tuple[str, Sequence[str]]]:
-        return [(item.id, bundle.contents[item.id].split("\n")) for item in bundle.logs(side)]
+    def texts(side: Side) -> list[tuple[str, str]]:
+        return [(item.id, bundle.contents[item.id]) for item in bundle.logs(side)]
 
     def traces(side: Side) -> list[Trace]:
-        return [trace for item in bundle.logs(side) for trace in find_traces(item.id, bundle.contents[item.id])]
+        return [trace for item, text in texts(side) for trace in find_traces(item, text)]
 
     old = frozenset(identity(trace) for trace in traces("stable"))
-    return tuple(traces("canary")), only_in_canary(lines("canary"), lines("stable")), old
+    # a Job of the analysis writes what failed where the canary's own logs are clean
+    failures = traces("canary") or traces("none")
+    return tuple(failures), compare(digest(texts("stable")), digest(texts("canary"))), old
 
 
 def _slowdown(bundle: Bundle) -> Slowdown | None:
@@ -104,8 +133,14 @@ def _slowdown(bundle: Bundle) -> Slowdown | None:
     return slowdown(answers("stable"), answers("canary"))
 
 
+def _deployed_difference(bundle: Bundle) -> tuple[FieldChange, ...]:
+    """Between the pod templates of the two ReplicaSets; none where either is not known."""
+    stable, canary = (Scene(bundle, side).spec for side in ("stable", "canary"))
+    return field_changes(stable, canary) if stable and canary else ()
+
+
 async def _manifest_range(
-    bundle: Bundle, manifests: Repository | None, notes: list[str]
+    bundle: Bundle, manifests: Repository | None, states: Found, notes: list[str]
 ) -> tuple[tuple[ValueChange, ...], tuple[Commit, ...]]:
     origin = manifest_source(bundle)
     if manifests is None or origin is None:
@@ -121,23 +156,25 @@ async def _manifest_range(
     except Denied as error:
         notes.append(f"the manifests cannot be read: {error}")
         return (), ()
+    if any(is_template(path, text) for path, text in new.items()):
+        notes.append("the manifests hold Helm templates, which are not rendered: their values were not looked at")
     try:
-        return values, await manifests.commits(stable, canary)
+        commits = await manifests.commits(stable, canary)
+        return await _with_commits(values, commits, bundle, states, manifests), commits
     except Denied as error:
         notes.append(f"the changes of the manifests cannot be read: {error}")
         return values, ()
 
 
-async def read_manifests(manifests: Repository, commit: str, origin: ManifestSource) -> dict[str, str]:
-    """The YAML files below the Application's folder, by path."""
-    prefix = f"{origin.path.strip('/')}/" if origin.path.strip("/.") else ""
-    files: dict[str, str] = {}
-    for path in await manifests.files(commit):
-        if path.startswith(prefix) and path.endswith((".yaml", ".yml")) and len(files) < MOST_FILES_READ:
-            found = await manifests.read(commit, path)
-            if found.status == "ok":
-                files[path] = found.text
-    return files
+async def _with_commits(
+    values: Sequence[ValueChange], commits: Sequence[Commit], bundle: Bundle, states: Found, manifests: Repository
+) -> tuple[ValueChange, ...]:
+    """The changes, those that may matter with the commit that made them."""
+    name = bundle.manifest.rollout
+    telling = [one for state in states.own for one in explanations(state, values, name)]
+    telling += [one for one in values if one.is_config or is_of_rollout(one, bundle)]
+    found = {one: await blamed(one, commits, manifests) for one in list(dict.fromkeys(telling))[:MOST_BLAMED]}
+    return tuple(found.get(one, one) for one in values)
 
 
 def _signature(trace: Trace | None, files: Mapping[str, str]) -> Signature | None:

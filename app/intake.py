@@ -6,6 +6,7 @@ left between two of them. Every step may be repeated.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -18,9 +19,10 @@ from agents.evidence.origin import parse_time
 from agents.evidence.recording import Recording
 from agents.incident import Attempt, State
 from app.capture import capture
+from app.flight import FlightRecords
 from app.notification import Sighting
 from app.ownership import follow
-from app.store import bundles, dead_letters, inbox, incidents, retention
+from app.store import bundles, dead_letters, inbox, incidents, recordings, retention
 from app.store.database import Database
 from app.store.retention import Retention
 
@@ -61,7 +63,7 @@ class Intake:
         self._db = db
         self._kept = kept
         self._metrics = metrics
-        self._recorded = recorded
+        self._flight = FlightRecords(db, recorded) if recorded is not None else None
         self._cluster = cluster
         self._queue = queue
         self._now = now
@@ -187,14 +189,25 @@ class Intake:
             return None
         self._tries[attempt.id] = tries
         await incidents.advance(self._db, attempt.id, State.CAPTURING, self._now())
-        body = await inbox.body_of(self._db, await incidents.opening_body(self._db, attempt.id))
-        asked = (self._cluster, attempt.incident, attempt.number, body)
-        bundle = await capture(*asked, self._now, self._recorded, self._metrics)
+        bundle = await self._capture(attempt)
         await bundles.save(self._db, attempt.id, bundle)
         self._tries.pop(attempt.id)
         gaps = [f"{item.id}: {item.status}" for item in bundle.gaps()]
         log.info("sealed", attempt=attempt.id, items=len(bundle.manifest.items), gaps=gaps)
         return bundle
+
+    async def _capture(self, attempt: Attempt) -> Bundle:
+        """The evidence. What was recorded is stored meanwhile, so that a kill before the end does not take it along."""
+        body = await inbox.body_of(self._db, await incidents.opening_body(self._db, attempt.id))
+        incident, flight = attempt.incident, self._flight
+        asked = (self._cluster, incident, attempt.number, body, self._now)
+        if flight is None:
+            return await capture(*asked, None, self._metrics)
+        async with asyncio.TaskGroup() as work:
+            work.create_task(_logged(flight.keep(incident, self._now()), attempt=attempt.id))
+            recorded = functools.partial(flight.of, incident)
+            capturing = work.create_task(capture(*asked, recorded, self._metrics))
+        return capturing.result()
 
     async def _note_abort(self, attempt: Attempt, bundle: Bundle) -> None:
         """The abort as the Rollout itself tells it: a later failure of the same canary is measured by it."""
@@ -216,6 +229,7 @@ class Intake:
         if self._pruned_at is None or now - self._pruned_at >= PRUNE_EVERY:
             await dead_letters.prune(self._db, now)
             await inbox.prune(self._db, now)
+            await recordings.prune(self._db, now)
             gone = await retention.prune(self._db, now, self._kept)
             if gone:
                 log.info("evidence let go", bundles=len(gone))

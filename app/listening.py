@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import astuple, dataclass
+from operator import add
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -31,6 +32,11 @@ class Feed(Cluster, Protocol):
     @property
     def has_answered(self) -> bool:
         """Whether one authenticated request to each cluster has succeeded."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Requests sent since the start."""
         ...
 
     async def check(self, cluster: str) -> bool: ...
@@ -66,12 +72,27 @@ class Heard:
     expired: int = 0
     refused: int = 0
 
+    def __add__(self, other: "Heard") -> "Heard":
+        return Heard(*map(add, astuple(self), astuple(other)))
+
+
+class Followed(NamedTuple):
+    """How much a flight recorder holds and follows, and how often a stream had to make room."""
+
+    bytes: int
+    most_bytes: int
+    streams: int
+    most_streams: int
+    rollouts: int
+    evicted: int
+
 
 class Listener:
     """Hears of every object of one kind in one namespace of one cluster."""
 
     def __init__(self, feed: Feed, cluster: str, kind: Kind, namespace: str, selector: str, see: See) -> None:
         self._feed = feed
+        self.kind = kind
         self._place = (cluster, kind, namespace, selector)
         self._see = see
         self.heard = Heard()

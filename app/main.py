@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from agents.errors import Invalid, SelfhealError
-from agents.evidence import Cluster
+from agents.evidence import Cluster, Kind
 from app import telemetry
 from app.adapters.bundle_dir import BundleDirectory
 from app.adapters.prometheus import Prometheus
 from app.api import health, incidents, metrics, problems, rollouts
 from app.api.auth import Doorkeeper
-from app.api.wiring import Wiring
+from app.api.wiring import LiveFigures, Wiring
 from app.clock import utc_now
 from app.data_folder import only_one, store_url
 from app.intake import Intake, Queue
-from app.listening import Feed
+from app.listening import Feed, Heard
 from app.reconciler import Reconciler
 from app.recorder import Recorder
 from app.settings import Settings
@@ -88,20 +89,14 @@ def create_app(
     db = Database(store_url(settings.data_dir))
     cluster: Cluster | None = BundleDirectory(settings.bundles) if settings.bundles else live
     queue = LazyQueue(settings.data_dir)
-    recorder = None
-    if live is not None:
-        recorder = Recorder(
-            live,
-            settings.recorder,
-            settings.watched_namespaces,
-            most_streams=settings.recorder_streams,
-            most_bytes=settings.recorder_mb * 2**20,
-        )
-    prometheus = None
-    if settings.prometheus_url:
-        prometheus = Prometheus(settings.prometheus_url, settings.prometheus_token.get_secret_value())
+    recorder = _recorder(live, settings) if live is not None else None
+    prometheus = _prometheus(settings)
     kept = Retention(timedelta(days=settings.evidence_days), int(settings.evidence_gb * 2**30))
     steps = Intake(db, cluster, queue.get, utc_now, recorder.recording if recorder else None, prometheus, kept)
+    reconciler, figures = None, None
+    if live is not None and recorder is not None:
+        reconciler = Reconciler(live, db, steps, utc_now, settings.watched_namespaces, recorder.see_rollout)
+        figures = partial(_live_figures, live, recorder, reconciler)
     wiring = Wiring(
         db=db,
         intake=steps,
@@ -110,16 +105,16 @@ def create_app(
         clusters=settings.clusters,
         metrics_open=settings.metrics_open,
         now=utc_now,
+        live=figures,
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         steps.begin_catching_up()
         beside = [asyncio.create_task(queue.warm())]
-        if live is not None and recorder is not None:
+        if live is not None and recorder is not None and reconciler is not None:
             beside += [asyncio.create_task(_keep_asking(live, name)) for name in live.names]
             beside.append(asyncio.create_task(live.keep_fresh()))
-            reconciler = Reconciler(live, db, steps, utc_now, settings.watched_namespaces, recorder.see_rollout)
             beside += [asyncio.create_task(reconciler.run()), asyncio.create_task(recorder.run())]
         if background is not None:
             beside.append(asyncio.ensure_future(background()))
@@ -156,6 +151,29 @@ def assemble(
     return app
 
 
+def _prometheus(settings: Settings) -> Prometheus | None:
+    if not settings.prometheus_url:
+        return None
+    return Prometheus(settings.prometheus_url, settings.prometheus_token.get_secret_value())
+
+
+def _recorder(live: Feed, settings: Settings) -> Recorder:
+    return Recorder(
+        live,
+        settings.recorder,
+        settings.watched_namespaces,
+        most_streams=settings.recorder_streams,
+        most_bytes=settings.recorder_mb * 2**20,
+    )
+
+
+def _live_figures(live: Feed, recorder: Recorder, reconciler: Reconciler) -> LiveFigures:
+    heard: dict[Kind, Heard] = {}
+    for listener in (*reconciler.listeners, *recorder.listeners):
+        heard[listener.kind] = heard.get(listener.kind, Heard()) + listener.heard
+    return LiveFigures(recorder.figures, live.calls, heard)
+
+
 async def _keep_asking(live: Feed, name: str) -> None:
     """Until a cluster has answered once: the service is not ready before, and its first capture finds it warm."""
     pause = FIRST_CLUSTER_PAUSE
@@ -179,7 +197,8 @@ async def open_clusters(settings: Settings) -> Feed | None:
         return None
     from app.adapters.cluster import LiveCluster, load_contexts  # noqa: PLC0415 - slow to import, and not always needed
 
-    return LiveCluster(await load_contexts(settings.kubeconfig, contexts), settings.argocd_namespace)
+    loaded = await load_contexts(settings.kubeconfig, contexts)
+    return LiveCluster(loaded, settings.argocd_namespace, settings.watched_namespaces)
 
 
 def serve_intake(settings: Settings, *, with_worker: bool) -> None:

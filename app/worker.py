@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from agents.audit import Act
 from agents.budget import Limits, Models
 from agents.evidence import Bundle, Registry
 from agents.graph import Ports
@@ -29,7 +30,7 @@ from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
 from app.settings import Settings, read_policy, read_registry_credentials
-from app.store import bundles, incidents
+from app.store import audit, bundles, incidents
 from app.store.database import Database, migrate
 
 LOCK_PATIENCE_SECONDS = 15.0
@@ -60,6 +61,9 @@ class StoreJournal:
 
     async def record(self, attempt_id: str, documents: Mapping[str, dict[str, Any]]) -> None:
         await incidents.record(self._db, attempt_id, **documents)
+
+    async def note(self, attempt_id: str, act: Act) -> None:
+        await audit.append(self._db, attempt_id, audit.SERVICE, act, utc_now())
 
     async def finish(self, attempt_id: str, outcome: Outcome) -> None:
         state, detail = final_state(outcome)

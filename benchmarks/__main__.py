@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, capture, crash, loop, repository, start, storm, tokens
+from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, repository, start, storm, tokens
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
@@ -18,8 +18,10 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "storm": storm.measure,
     "tokens": tokens.measure,
     "capture": capture.measure,
+    "diagnose": diagnose.measure,
     "crash": crash.measure,
     "repository": repository.measure,
+    "fuzz": fuzz.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
 

@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from agents.evidence import LogSource, LogText, Target
+from agents.evidence.recording import Recording as Heard
 from agents.incident import Incident
 from app.adapters.cluster import LiveCluster, load_contexts
 from app.capture import capture, target_of
@@ -116,8 +117,12 @@ async def _share(recordings: Sequence[Recording], late: float, *, with_recorder:
             recorder.see_rollout("prod", recording.rollout_at(-0.1))
         task = asyncio.create_task(recorder.run())
         await asyncio.sleep(HEARD_SECONDS + late)
+
+        async def recorded(target: Target) -> tuple[Heard, ...]:
+            return (recorder.recording(target),)
+
         bundles = await asyncio.gather(
-            *(capture(live, _incident(one), 1, None, utc_now, recorder.recording) for one in recordings)
+            *(capture(live, _incident(one), 1, None, utc_now, recorded) for one in recordings)
         )
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
 
 
 @dataclass
@@ -26,6 +26,7 @@ class FakeForge:
         self.commits: dict[str, tuple[str, tuple[FileChange, ...]]] = {}
         self._pulls: dict[str, list[_Pull]] = {url: [] for url in branches}
         self._issues: dict[str, list[Record]] = {url: [] for url in branches}
+        self._comments: dict[tuple[str, int], list[Comment]] = {}
         self.created: list[str] = []
 
     def pull_requests(self, url: str) -> tuple[Record, ...]:
@@ -39,6 +40,12 @@ class FakeForge:
         for pull in self._pulls[url]:
             if pull.record.number == number:
                 pull.record = pull.record.model_copy(update=changes)
+
+    def add_merged(self, url: str, body: str, sha: str) -> None:
+        """A pull request of earlier, merged as `sha`."""
+        record = self._record(url, len(self._pulls[url]) + 1, "pulls", Text(title="t", body=body))
+        merged = {"state": "merged", "merged_as": sha, "branch": f"selfheal/{sha[:10]}", "base": self._default}
+        self._pulls[url].append(_Pull(record.model_copy(update=merged), f"selfheal/{sha[:10]}"))
 
     async def default_branch(self, url: str) -> str:
         self._heads(url)
@@ -74,6 +81,7 @@ class FakeForge:
         if any(pull.head == branch and pull.record.state == "open" for pull in self._pulls[url]):
             raise Conflict(f"a pull request for {branch} is open already")
         record = self._record(url, len(self._pulls[url]) + 1, "pulls", text)
+        record = record.model_copy(update={"branch": branch, "base": base})
         self._pulls[url].append(_Pull(record, branch))
         self.created.append(f"pull request {branch} -> {base}")
         return record
@@ -83,6 +91,33 @@ class FakeForge:
         if number not in {pull.record.number for pull in self._pulls[url]}:
             raise Denied(f"there is no pull request {number}")
         self.edit(url, number, title=text.title, body=text.body)
+
+    async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
+        self._heads(url)
+        ours = [pull.record for pull in reversed(self._pulls[url]) if incident_of(pull.record.body)]
+        closed = [record for record in ours if record.state != "open"]
+        return (*(record for record in ours if record.state == "open"), *closed[:MOST_CLOSED])
+
+    async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
+        return tuple(self._thread(url, number))
+
+    async def create_comment(self, url: str, number: int, body: str) -> Comment:
+        thread = self._thread(url, number)
+        thread.append(Comment(id=len(thread) + 1, body=body))
+        self.created.append(f"comment on {number}")
+        return thread[-1]
+
+    async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
+        thread = self._thread(url, number)
+        if not 1 <= comment <= len(thread):
+            raise Denied(f"there is no comment {comment}")
+        thread[comment - 1] = Comment(id=comment, body=body)
+
+    def _thread(self, url: str, number: int) -> list[Comment]:
+        self._heads(url)
+        if number not in {pull.record.number for pull in self._pulls[url]}:
+            raise Denied(f"there is no pull request {number}")
+        return self._comments.setdefault((url, number), [])
 
     async def find_issue(self, url: str, incident: str) -> Record | None:
         self._heads(url)

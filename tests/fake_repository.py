@@ -61,6 +61,16 @@ class FakeRepository:
         said = self.history[self.shas.index(commit)]
         return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
+    async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
+        if not text or "\n" in text:
+            raise Denied("what is searched for must be one line, or a part of one")
+        messages = [await self.message(commit.sha) for commit in await self.commits(old, new)]
+        return tuple(message.strip("\n") for message in messages if text in message)
+
+    async def patch_id(self, diff: str) -> str:
+        changed = ["".join(line.split()) for line in diff.splitlines() if line[:1] in {"+", "-"}]
+        return hashlib.sha1("\n".join(changed).encode(), usedforsecurity=False).hexdigest() if changed else ""
+
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         self._allow("commits")
         if old not in self.shas or new not in self.shas:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from agents.audit import Act
 from agents.changes import Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import (
@@ -202,6 +203,7 @@ class FakeJournal:
         self.stages: list[State] = []
         self.documents: dict[str, Any] = {}
         self.outcome: Outcome | None = None
+        self.acts: list[Act] = []
 
     async def bundle(self, attempt_id: str) -> Bundle:
         if attempt_id not in self._bundles:
@@ -218,6 +220,10 @@ class FakeJournal:
     async def record(self, attempt_id: str, documents: Mapping[str, dict[str, Any]]) -> None:
         del attempt_id
         self.documents.update(documents)
+
+    async def note(self, attempt_id: str, act: Act) -> None:
+        self._bundles[attempt_id]
+        self.acts.append(act)
 
     async def finish(self, attempt_id: str, outcome: Outcome) -> None:
         del attempt_id

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from agents.errors import Transient
 from agents.patch import FileChange
-from agents.pull_request import Forge, Head, Record, Text, Wanted
+from agents.pull_request import Comment, Forge, Head, Record, Text, Wanted
 from app.adapters.forge_local import LocalForge
 from tests.fakes import FakeForge
 from tests.scratch import Scratch
 
 KEY = "0123456789abcdef" * 2
+FIX = "fedcba9876543210" * 2
 BRANCH = f"selfheal/shop-{KEY[:10]}"
 BEFORE, AFTER = "price = 1\n", "price = 2\n"
 
@@ -54,6 +55,7 @@ class Site(ABC):
             title="Revert the price",
             text="It failed.",
             draft=True,
+            fix=FIX,
         )
         return wanted.model_copy(update=changes)
 
@@ -110,7 +112,11 @@ class LocalSite(Site):
 
     def _records(self, kind: str) -> list[Record]:
         paths = sorted((self.folder / "acme" / f"shop.{kind}").glob("*.json"))
-        return [Record.model_validate({**json.loads(path.read_text())}) for path in paths]
+        return [_record(json.loads(path.read_text())) for path in paths]
+
+
+def _record(raw: dict[str, Any]) -> Record:
+    return Record.model_validate({"branch": raw.get("head"), **raw})
 
 
 SITES: dict[str, Callable[[Path], Site]] = {"fake": FakeSite, "local": LocalSite}
@@ -161,6 +167,18 @@ class CutForge:
 
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
         await self._pass(self._forge.update_pull_request(url, number, text))
+
+    async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
+        return await self._pass(self._forge.our_pull_requests(url))
+
+    async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
+        return await self._pass(self._forge.comments(url, number))
+
+    async def create_comment(self, url: str, number: int, body: str) -> Comment:
+        return await self._pass(self._forge.create_comment(url, number, body))
+
+    async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
+        await self._pass(self._forge.update_comment(url, number, comment, body))
 
     async def find_issue(self, url: str, incident: str) -> Record | None:
         return await self._pass(self._forge.find_issue(url, incident))

@@ -7,10 +7,23 @@ from agents.case import Case, open_case, survey
 from agents.diagnosis import diagnose
 from agents.errors import Transient
 from agents.evidence import Bundle
+from agents.fix import propose
 from agents.graph import Ports
+from agents.outcome import Outcome, conclude
+from agents.patch import Patch
 from agents.policy import Policy, RepositoryRule
-from agents.verification import Request, Response, Served
-from tests.fakes import FakeForge, FakeJournal, FakeRepositories, FakeRepository, FakeSandbox, FakeWorkspace, Files
+from agents.verification import Check, Request, Response, Served, Verification
+from agents.verification.nouns import Verdict
+from tests.fakes import (
+    FakeCommit,
+    FakeForge,
+    FakeJournal,
+    FakeRepositories,
+    FakeRepository,
+    FakeSandbox,
+    FakeWorkspace,
+    Files,
+)
 from tests.shop import APP, BASE, BROKEN, INCIDENT, SOURCE_URL, TRACE, bundle_of, history
 
 ATTEMPT = f"{INCIDENT.key}-1"
@@ -129,3 +142,54 @@ class _Fused:
             return answer
 
         return counted
+
+
+RUN = Check(result="failed", command="x")
+
+
+def verification(verdict: Verdict) -> Verification:
+    green = RUN.model_copy(update={"result": "passed"})
+    why = () if verdict == "verified" else ("no sandbox",)
+    return Verification(
+        kind="replay", verdict=verdict, before=RUN, after=green, tests_before=green, tests_after=green, unchecked=why
+    )
+
+
+class Ended:
+    """A case that was fixed and verified, about to be concluded."""
+
+    def __init__(self, house: House, case: Case, patch: Patch) -> None:
+        self.house, self.case, self.patch = house, case, patch
+
+    async def conclude(
+        self, verdict: Verdict = "verified", rule: RepositoryRule | None = None, **about: str
+    ) -> Outcome:
+        """`about` changes what the bundle says of the incident: `incident`, `rollout`."""
+        return await conclude(
+            self.house.bundle.manifest.model_copy(update=about),
+            self.case,
+            self.patch,
+            verification(verdict),
+            repositories=self.house.repositories,
+            forge=self.house.forge,
+            policy=Policy(repositories=(rule or RepositoryRule(match="*"),)),
+        )
+
+    def advance(self, **files: str | None) -> None:
+        """Somebody commits to the default branch since."""
+        tree = dict(self.house.repository.history[-1].files)
+        for name, text in files.items():
+            tree.pop(name, None)
+            if text is not None:
+                tree[name] = text
+        self.house.repository.push(FakeCommit("since", tree))
+
+
+async def ended_case() -> Ended:
+    """The house's case with the rules' first patch."""
+    house = House()
+    case = await opened(house)
+    assert case.ground is not None
+    patch = await propose(case.diagnosis, case.ground, house.repository, 0)
+    assert patch is not None
+    return Ended(house, case, patch)

@@ -5,7 +5,9 @@ Owns the `Repository` port, through which the core reads source and manifests an
 
 from agents.changes.dependencies import Bump, bumps_of, comes_from, names_packages
 from agents.changes.effect import Changed, effective, only_formats
+from agents.changes.fields import FieldChange, field_changes
 from agents.changes.hunks import Hunk, Line, essence, hunks_of, renames_of
+from agents.changes.reading import blamed, is_template, read_manifests
 from agents.changes.repository import (
     MOST_COMMITS,
     MOST_MATCHES,
@@ -18,7 +20,7 @@ from agents.changes.repository import (
     at_the_canary,
     named_now,
 )
-from agents.changes.values import ValueChange, blame_value, manifest_changes
+from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
 __all__ = [
     "MOST_COMMITS",
@@ -27,6 +29,7 @@ __all__ = [
     "Bump",
     "Changed",
     "Commit",
+    "FieldChange",
     "FileText",
     "Hunk",
     "Line",
@@ -36,14 +39,19 @@ __all__ = [
     "ValueChange",
     "at_the_canary",
     "blame_value",
+    "blamed",
     "bumps_of",
     "comes_from",
     "effective",
     "essence",
+    "field_changes",
     "hunks_of",
+    "is_template",
     "manifest_changes",
     "named_now",
     "names_packages",
     "only_formats",
+    "read_manifests",
     "renames_of",
+    "value_at",
 ]

@@ -130,6 +130,14 @@ class Repository(Protocol):
         """
         ...
 
+    async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
+        """The messages in `old..new` that hold `text`, newest first, at most `MOST_COMMITS`. Taken literally."""
+        ...
+
+    async def patch_id(self, diff: str) -> str:
+        """What names a diff wherever its lines stand (`git patch-id --stable`); empty for one that changes nothing."""
+        ...
+
     async def mentions(self, commit: str, words: Sequence[str], endings: Sequence[str]) -> tuple[Match, ...]:
         """The first `MOST_MATCHES` lines of files with one of these endings that hold one of these whole words.
 

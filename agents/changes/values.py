@@ -2,44 +2,36 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from agents.changes.embedded import embedded
+from agents.changes.fields import FieldChange, Scalar, scalars
+from agents.changes.kustomize import ParsedFile, generated, is_kustomization, patched
 from agents.changes.repository import Commit, at_the_canary
 
-MOST_VALUES = 20_000
-ENTRY_NAME = re.compile(r"\[name=(?P<name>.*)\]")
+Identity = tuple[str, str, str, int]
+"""Kind, name, namespace, and a count that tells objects of one name apart, as a base and its patch are."""
+READ_AS_OBJECTS = ("/configMapGenerator/", "/secretGenerator/", "/patches/", "/patchesJson6902/")
+"""Parts of a kustomization that stand for objects, and are compared as those."""
 
 
-class ValueChange(BaseModel):
+class ValueChange(FieldChange):
     """A value of a manifest that differs between the two versions; None where it is not there on that side."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str
     name: str
     """The object's, with its kind."""
-    pointer: str
-    """RFC 6901 JSON pointer into the object."""
-    old: str | None
-    new: str | None
     file: str
     """The file that holds it now, or held it."""
     line: int | None
-    """Of the value in the new file; where it was removed, of the place where it stood, by the nearest sibling."""
-
-    @property
-    def key(self) -> str:
-        """What the program knows the value by: the key of a ConfigMap, the name of an env entry."""
-        parts = self.pointer.split("/")
-        entry = ENTRY_NAME.fullmatch(parts[-2]) if len(parts) > 2 else None
-        last = entry["name"] if entry and parts[-1] in {"name", "value"} else parts[-1]
-        return last.replace("~1", "/").replace("~0", "~")
+    """Of the value in the new file; where it was removed, of what stands before its place."""
+    commit: str | None = None
+    """The newest commit that gave it the new value; None where that was not looked for, or is not in the range."""
 
     @property
     def is_config(self) -> bool:
@@ -54,48 +46,84 @@ def manifest_changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Va
     before, after = _objects(old), _objects(new)
     changes: list[ValueChange] = []
     for identity in sorted(before.keys() | after.keys()):
-        was, now = before.get(identity), after.get(identity)
-        old_values = {pointer: value for pointer, value, _ in _scalars(was[1])} if was else {}
-        new_values = {pointer: (value, line) for pointer, value, line in _scalars(now[1])} if now else {}
-        file = now[0] if now else was[0] if was else ""
-        for pointer in [*new_values, *(pointer for pointer in old_values if pointer not in new_values)]:
-            value, line = new_values.get(pointer, (None, None))
-            if old_values.get(pointer) == value:
-                continue
-            if line is None:
-                line = _sibling_line(pointer, new_values)
-            changes.append(
-                ValueChange(
-                    kind=identity[0],
-                    name=identity[1],
-                    pointer=pointer,
-                    old=old_values.get(pointer),
-                    new=value,
-                    file=file,
-                    line=line,
-                )
-            )
+        changes += _differences(identity, before.get(identity), after.get(identity))
     return tuple(changes)
 
 
-def _objects(files: Mapping[str, str]) -> dict[tuple[str, str, str, int], tuple[str, Any]]:
-    """Kubernetes objects by kind, name, namespace and count, with the file they stand in; the rest is left out.
+Held = tuple[str, list[Scalar]]
+"""The file that an object stands in, and its values; each may name another file that it comes from."""
 
-    The count tells objects of one name apart, as a base and the patch of an overlay are.
+
+def _differences(identity: Identity, was: Held | None, now: Held | None) -> list[ValueChange]:
+    old_values = {one.pointer: one for one in was[1]} if was else {}
+    new_values = {one.pointer: one for one in now[1]} if now else {}
+    file = now[0] if now else was[0] if was else ""
+    changes: list[ValueChange] = []
+    for pointer in [*new_values, *(pointer for pointer in old_values if pointer not in new_values)]:
+        old, new = old_values.get(pointer), new_values.get(pointer)
+        if (old.text if old else None) == (new.text if new else None):
+            continue
+        held = new or old
+        changes.append(
+            ValueChange(
+                kind=identity[0],
+                name=identity[1],
+                pointer=pointer,
+                old=old.text if old else None,
+                new=new.text if new else None,
+                file=(held.file if held else None) or file,
+                line=new.line if new and new.line else _sibling_line(pointer, old_values, new_values),
+            )
+        )
+    return changes
+
+
+def value_at(files: Mapping[str, str], change: ValueChange, path: str) -> str | None:
+    """The text that the field of a change has in one of the files; None where that does not have it."""
+    for identity, (file, values) in _objects(files).items():
+        if identity[:2] == (change.kind, change.name):
+            for one in values:
+                if one.pointer == change.pointer and (one.file or file) == path:
+                    return one.text
+    return None
+
+
+def _objects(files: Mapping[str, str]) -> dict[Identity, Held]:
+    """Kubernetes objects with their values by identity; what is none is left out.
+
+    What the generators and the inline patches of a kustomization would give counts as objects, too.
     """
-    found: dict[tuple[str, str, str, int], tuple[str, Any]] = {}
+    found: dict[Identity, Held] = {}
+
+    def add(kind: str, name: str, namespace: str, held: Held) -> None:
+        count = next(number for number in itertools.count() if (kind, name, namespace, number) not in found)
+        found[kind, name, namespace, count] = held
+
     for path, text in files.items():
-        for document in _documents(text):
-            metadata = document.get("metadata") if isinstance(document, CommentedMap) else None
-            if not isinstance(metadata, CommentedMap):
+        for document in documents(text):
+            if not isinstance(document, CommentedMap):
                 continue
-            who = (str(document.get("kind")), str(metadata.get("name")), str(metadata.get("namespace") or ""))
-            count = next(number for number in itertools.count() if (*who, number) not in found)
-            found[*who, count] = (path, document)
+            metadata = document.get("metadata")
+            if is_kustomization(path):
+                parsed = ParsedFile(path=path, document=document, files=files)
+                for kind, name, values in (*generated(parsed), *patched(parsed)):
+                    add(kind, name, "", (path, values))
+                own = [one for one in scalars(document) if not one.pointer.startswith(READ_AS_OBJECTS)]
+                add("Kustomization", path.rpartition("/")[0], "", (path, own))
+            elif isinstance(metadata, CommentedMap):
+                who = (str(document.get("kind")), str(metadata.get("name")), str(metadata.get("namespace") or ""))
+                add(*who, (path, _values(who[0], document)))
     return found
 
 
-def _documents(text: str) -> list[Any]:
+def _values(kind: str, document: CommentedMap) -> list[Scalar]:
+    values = scalars(document)
+    if kind != "ConfigMap":
+        return values
+    return [part for one in values for part in embedded(one, one.line if one.is_block else None)]
+
+
+def documents(text: str) -> list[Any]:
     """The YAML documents of a file; none where it is no YAML, as a template is not."""
     try:
         return list(YAML(typ="rt", pure=True).load_all(text))
@@ -103,50 +131,16 @@ def _documents(text: str) -> list[Any]:
         return []  # the library lets errors of its constructors through for odd scalars and tags
 
 
-def _scalars(document: Any) -> list[tuple[str, str, int | None]]:
-    """The scalars of a document, at most `MOST_VALUES`: a few aliases can stand for billions."""
-    try:
-        return list(itertools.islice(_values(document), MOST_VALUES))
-    except RecursionError:
-        return []
-
-
-def _values(node: Any, pointer: str = "") -> Iterator[tuple[str, str, int | None]]:
-    """Every scalar of a document as (pointer, text, line from 1)."""
-    if isinstance(node, CommentedMap):
-        for key, value in node.items():
-            below = f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
-            if isinstance(value, CommentedMap | CommentedSeq):
-                yield from _values(value, below)
-            else:
-                yield below, _scalar(value), node.lc.data[key][0] + 1 if key in node.lc.data else None
-    elif isinstance(node, CommentedSeq):
-        for at, value in enumerate(node):
-            below = f"{pointer}/{_name_of(value, at)}"
-            if isinstance(value, CommentedMap | CommentedSeq):
-                yield from _values(value, below)
-            else:
-                yield below, _scalar(value), node.lc.data[at][0] + 1 if at in node.lc.data else None
-
-
-def _name_of(value: Any, at: int) -> str:
-    """List entries with a name are matched by it, so that an inserted one does not shift the rest."""
-    named = value.get("name") if isinstance(value, CommentedMap) else None
-    return f"[name={named}]" if named is not None else str(at)
-
-
-def _scalar(value: Any) -> str:
-    return "null" if value is None else str(value)
-
-
-def _sibling_line(pointer: str, values: Mapping[str, tuple[str | None, int | None]]) -> int | None:
-    """The first line of what still stands around the place of a value that was removed."""
+def _sibling_line(pointer: str, old: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> int | None:
+    """The line before the place where a value stood that was removed: its elder sibling's, or the one of its parent."""
     parent = pointer
     while parent:
         parent = parent.rpartition("/")[0]
-        lines = [line for other, (_, line) in values.items() if other.startswith(f"{parent}/") and line]
-        if lines:
-            return min(lines)
+        around = {other: one.line for other, one in new.items() if other.startswith(f"{parent}/") and one.line}
+        if around:
+            before = itertools.takewhile(lambda other: other != pointer, old)
+            elder = [line for other in before if (line := around.get(other)) is not None]
+            return max(elder) if elder else max(min(around.values()) - 1, 1)
     return None
 
 

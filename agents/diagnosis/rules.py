@@ -8,6 +8,7 @@ from agents.diagnosis.blame import blamed, blamed_by_statement
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
 from agents.diagnosis.slow import slow_cause
+from agents.diagnosis.states import measured_by, outranks, rule_on_states, state_claims
 from agents.diagnosis.traces import code_cause, stated_cause, unexplained, without_trace
 from agents.diagnosis.wording import sound, trace_claim
 from agents.evidence import Bundle, Citation
@@ -25,13 +26,16 @@ def diagnose(findings: Triage) -> Diagnosis:
 
 def _cause(findings: Triage) -> Diagnosis:
     trace = findings.trace
+    value = guilty_value(trace, findings.values) if trace is not None else None
+    ruling = rule_on_states(findings) if value is None else None
+    if ruling is not None and outranks(ruling, findings):
+        return ruling.diagnosis
     if trace is None:
         if findings.slowdown is not None:
             return slow_cause(findings, findings.slowdown)
         stated = blamed_by_statement(findings)
         return without_trace(findings) if stated is None else stated_cause(findings, stated)
-    claims = sound(findings.bundle, [trace_claim(findings.bundle, trace)])
-    value = guilty_value(trace, findings.values)
+    claims = (*sound(findings.bundle, [trace_claim(findings.bundle, trace)]), *state_claims(findings))
     if value is not None:
         return config_cause(findings, trace, value, claims)
     top = blamed(findings, trace)
@@ -47,7 +51,7 @@ def _without_fix(diagnosis: Diagnosis, findings: Triage) -> Diagnosis:
             claims = sound(findings.bundle, _analysis_claims(findings.bundle))
             return diagnosis.model_copy(
                 update={
-                    "category": "analysis",
+                    "category": measured_by(findings),
                     "summary": "a metric of the analysis could not be measured; that says nothing about the code",
                     "confidence": "medium",
                     "location": None,

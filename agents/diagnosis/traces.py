@@ -1,8 +1,10 @@
 """Rules on traces: the change that explains a failure, or the fault that no change explains."""
 
 from agents.diagnosis.blame import confidence, is_of_the_world, latent_frame
+from agents.diagnosis.exclusion import narrow
 from agents.diagnosis.nouns import Claim, Diagnosis, Location
-from agents.diagnosis.wording import headline, innermost, place, sound, subject
+from agents.diagnosis.seen import looked_at
+from agents.diagnosis.wording import headline, innermost, place, sound, subject, trace_claim
 from agents.evidence import cite_lines
 from agents.frames import Trace
 from agents.suspects import SURE, Suspect
@@ -41,7 +43,7 @@ def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Di
         why = "no change between the versions explains it"
     if findings.compared and not unreachable:
         why += ", so it may be a latent fault"
-    return Diagnosis(
+    found = Diagnosis(
         category="infrastructure" if unreachable else "code" if frame is not None else "unknown",
         summary=f"{headline(trace)}; {why}",
         confidence="low",
@@ -52,6 +54,7 @@ def unexplained(findings: Triage, trace: Trace, claims: tuple[Claim, ...]) -> Di
         strategy=None,
         repository="source" if frame is not None else None,
     )
+    return found if found.category != "unknown" or findings.compared else narrow(findings, found)
 
 
 def stated_cause(findings: Triage, top: Suspect) -> Diagnosis:
@@ -85,21 +88,47 @@ def _error_claims(findings: Triage) -> list[Claim]:
 
 def without_trace(findings: Triage) -> Diagnosis:
     claims = _error_claims(findings)
+    shared = next((one for one in findings.traces if _ends_in(findings, one)), None)
+    if shared is not None:
+        return _around(findings, shared)
     if not findings.bundle.logs("canary"):
-        summary = "the canary left no logs, so the cause is not known"
+        seen = "the canary left no logs"
     elif not claims:
-        summary = "the canary's logs hold no traceback and no error of their own; the cause is not known"
+        seen = "the canary's logs hold no traceback and no error of their own"
     else:
-        summary = (
-            "the canary's logs hold errors that the stable version's do not, but no traceback; the cause is not known"
-        )
-    return Diagnosis(
+        seen = "the canary's logs hold errors that the stable version's do not, but no traceback"
+    found = Diagnosis(
         category="unknown",
-        summary=summary,
+        summary=seen,
         confidence="low",
         location=None,
         culprit_commit=None,
         suspects=findings.suspects,
         claims=sound(findings.bundle, claims),
+        strategy=None,
+        notes=(looked_at(findings),),
+    )
+    narrowed = narrow(findings, found) if claims else found
+    if narrowed.category != "unknown":
+        return narrowed
+    return found.model_copy(update={"summary": f"{seen}; the cause is not known; {looked_at(findings)}", "notes": ()})
+
+
+def _ends_in(findings: Triage, trace: Trace) -> bool:
+    """Whether a log ends in a trace that says something around the program failed."""
+    lines = findings.bundle.contents[trace.item].rstrip("\n").count("\n") + 1
+    return is_of_the_world(trace.root.exception, trace.root.message) and trace.last_line >= lines - 1
+
+
+def _around(findings: Triage, trace: Trace) -> Diagnosis:
+    """What failed around both versions: the canary has no failure of its own."""
+    return Diagnosis(
+        category="infrastructure",
+        summary=f"{headline(trace)}; the stable version fails like this too, so the change is not the cause",
+        confidence="medium",
+        location=None,
+        culprit_commit=None,
+        suspects=findings.suspects,
+        claims=sound(findings.bundle, [trace_claim(findings.bundle, trace)]),
         strategy=None,
     )

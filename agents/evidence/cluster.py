@@ -24,6 +24,7 @@ Kind = Literal[
     "horizontalpodautoscaler",
     "job",
     "analysistemplate",
+    "clusteranalysistemplate",
 ]
 FIRST: tuple[Kind, ...] = ("pod", "rollout", "replicaset", "analysisrun", "experiment")
 """Found by the rollout's name and the two hashes alone, so asked for at once; they name the rest."""
@@ -37,6 +38,7 @@ LATER: tuple[Kind, ...] = (
     "horizontalpodautoscaler",
     "job",
     "analysistemplate",
+    "clusteranalysistemplate",
 )
 KINDS: tuple[Kind, ...] = FIRST + LATER
 
@@ -54,6 +56,8 @@ class Related(BaseModel):
     """Labels of the pod template: a Service that selects them is the rollout's."""
     analysis_uids: tuple[str, ...] = ()
     """Uids of AnalysisRuns with a `job` metric: their Jobs and pods are labelled with them."""
+    job_namespaces: tuple[str, ...] = ()
+    """Other namespaces than the rollout's that those Jobs ran in, as their measurements tell."""
     sides: Mapping[str, Side] = Field(default_factory=dict)
     """Which version an experiment's ReplicaSet runs; its hash is neither of the two."""
 
@@ -104,6 +108,8 @@ class LogSource(BaseModel):
     pod: str
     container: str
     previous: bool = False
+    namespace: str = ""
+    """Where the pod is, if not in the rollout's namespace."""
 
     @property
     def item_id(self) -> str:

@@ -26,6 +26,8 @@ def belongs(thing: Mapping[str, Any], kind: Kind, target: Target) -> bool:
             return _is_pod(thing, target)
         case "service":
             return _serves(thing, target.related or Related())
+        case "horizontalpodautoscaler":
+            return _scales(thing, target)
         case "event":
             return involves(thing, target)
     return True
@@ -54,9 +56,9 @@ def relate(found: Mapping[Kind, Sequence[Mapping[str, Any]]], target: Target) ->
         "deployment": [workload["name"]] if workload.get("kind") == "Deployment" and workload.get("name") else [],
         "service": _services(rollout),
         "ingress": _ingresses(rollout),
-        "horizontalpodautoscaler": [target.rollout],
         "application": _applications(rollout, target),
-        "analysistemplate": _analysis_templates(rollout),
+        "analysistemplate": _analysis_templates(rollout, of_cluster=False),
+        "clusteranalysistemplate": _analysis_templates(rollout, of_cluster=True),
         "experiment": [str(dig(one, "metadata").get("name")) for one in experiments],
         "analysisrun": [
             str(run["analysisRun"])
@@ -70,6 +72,7 @@ def relate(found: Mapping[Kind, Sequence[Mapping[str, Any]]], target: Target) ->
         selector=str(dig(rollout, "status").get("selector") or ""),
         pod_labels={str(key): str(value) for key, value in labels.items() if key != HASH_LABEL},
         analysis_uids=tuple(str(dig(run, "metadata").get("uid")) for run in runs if _has_job(run)),
+        job_namespaces=tuple(sorted({one for run in runs for one in _job_namespaces(run)} - {target.namespace})),
         sides=_sides(experiments, target),
     )
 
@@ -125,6 +128,14 @@ def _serves(service: Mapping[str, Any], related: Related) -> bool:
         return True
     selector = {key: value for key, value in dig(service, "spec", "selector").items() if key != HASH_LABEL}
     return bool(selector) and selector.items() <= related.pod_labels.items()
+
+
+def _scales(autoscaler: Mapping[str, Any], target: Target) -> bool:
+    """An autoscaler can have any name; what it scales is the Rollout, or the Deployment that it takes its pods from."""
+    scaled = dig(autoscaler, "spec", "scaleTargetRef")
+    deployments = target.related.names.get("deployment", ()) if target.related else ()
+    of_ours = {"Rollout": (target.rollout,), "Deployment": deployments}
+    return scaled.get("name") in of_ours.get(str(scaled.get("kind")), ())
 
 
 def _sides(experiments: Iterable[Mapping[str, Any]], target: Target) -> dict[str, Side]:
@@ -183,8 +194,8 @@ def _applications(rollout: Mapping[str, Any], target: Target) -> set[str]:
     return {str(name)} if name else set()
 
 
-def _analysis_templates(rollout: Mapping[str, Any]) -> set[str]:
-    """The namespaced templates that the strategy names; the cluster's own need rights that are not asked for."""
+def _analysis_templates(rollout: Mapping[str, Any], *, of_cluster: bool) -> set[str]:
+    """The templates that the strategy names: those of the namespace, or those of the whole cluster."""
     canary, blue_green = (dig(rollout, "spec", "strategy", name) for name in ("canary", "blueGreen"))
     analyses = [dig(canary, "analysis"), *(dig(step, "analysis") for step in mappings(canary.get("steps")))]
     analyses += [dig(blue_green, name) for name in ("prePromotionAnalysis", "postPromotionAnalysis")]
@@ -193,9 +204,19 @@ def _analysis_templates(rollout: Mapping[str, Any]) -> set[str]:
         str(template["templateName"])
         for analysis in analyses
         for template in mappings(analysis.get("templates"))
-        if template.get("templateName") and template.get("clusterScope") is not True
+        if template.get("templateName") and (template.get("clusterScope") is True) == of_cluster
     }
 
 
 def _has_job(run: Mapping[str, Any]) -> bool:
     return any(dig(metric, "provider").get("job") is not None for metric in mappings(dig(run, "spec").get("metrics")))
+
+
+def _job_namespaces(run: Mapping[str, Any]) -> set[str]:
+    """The controller can be told to run the Jobs of metrics in a namespace of their own."""
+    measurements = (
+        one
+        for metric in mappings(dig(run, "status").get("metricResults"))
+        for one in mappings(metric.get("measurements"))
+    )
+    return {str(name) for one in measurements if (name := dig(one, "metadata").get("job-namespace"))}

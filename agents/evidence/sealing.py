@@ -43,6 +43,9 @@ class Answer(BaseModel):
 def seal(incident: Incident, attempt: int, answers: Sequence[Answer], captured_at: datetime) -> Bundle:
     """Redact every answer, cut what is too large, and write the manifest. The bundle never changes afterwards."""
     redactor = Redactor()
+    for answer in answers:
+        if isinstance(answer.content, str):  # lines of an earlier process hold placeholders already
+            redactor.reserve(answer.content)
     contents: dict[str, str] = {}
     items: list[Item] = []
     room = BUNDLE_BYTES

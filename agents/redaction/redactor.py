@@ -31,15 +31,16 @@ LITERALS = (
 class Redactor:
     """Replaces secrets by placeholders; one instance a bundle. Applying it twice changes nothing more."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers_after: int = 0) -> None:
+        """Placeholders are numbered from `numbers_after` on, where texts of several redactors come together."""
         self._placeholders: dict[str, str] = {}
-        self._last = 0
+        self._last = numbers_after
 
     def redact_text(self, text: str) -> str:
         """The text without its secrets. Numbers of placeholders that are in it already are not used again."""
         if len(text) <= SHORT and _is_cold(text):
             return text
-        self._reserve(text)
+        self.reserve(text)
         if "PRIVATE KEY" in text:
             text = self._keys(text)
         kept: list[str] = []
@@ -160,11 +161,12 @@ class Redactor:
 
     def _secret(self, kind: str, value: str) -> str:
         if not value or HARMLESS.fullmatch(value):
-            self._reserve(value)
+            self.reserve(value)
             return value
         return self._placeholder(kind, value)
 
-    def _reserve(self, text: str) -> None:
+    def reserve(self, text: str) -> None:
+        """Give no placeholder a number that one in this text has already."""
         if "[REDACTED:" in text:
             self._last = max([self._last, *(int(number) for number in PLACEHOLDER.findall(text))])
 

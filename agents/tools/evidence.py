@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from agents.changes import ValueChange, manifest_changes
+from agents.changes import ValueChange, manifest_changes, read_manifests
 from agents.evidence import Item
 from agents.evidence.origin import label
 from agents.redaction import names_secret
 from agents.tools.reply import Reply, listing, page, refused
 from agents.tools.sources import Place, Sources
-from agents.triage import read_manifests
 
 Side = Literal["any", "stable", "canary"]
 ItemId = Annotated[str, Field(max_length=400, description="An item's id, as list_evidence gives it")]

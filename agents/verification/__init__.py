@@ -5,7 +5,7 @@ and says, besides, what was not checked (DESIGN section 6).
 """
 
 from agents.verification.environment import Environment, container_environment, rendered_environment
-from agents.verification.nouns import Check, Program, Verification
+from agents.verification.nouns import Check, OnBase, Program, Verification
 from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
 from agents.verification.reproduction import Commands, Reproduction, derive
 from agents.verification.verify import verify
@@ -15,6 +15,7 @@ __all__ = [
     "Commands",
     "Completed",
     "Environment",
+    "OnBase",
     "Program",
     "Reproduction",
     "Request",

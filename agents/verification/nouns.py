@@ -21,6 +21,22 @@ class Check(BaseModel):
     reason: str | None = None
 
 
+class OnBase(BaseModel):
+    """The same trial on the tip of the base branch, where the code that the patch changes is another by now.
+
+    `healthy`: the failure is not seen there any more, without the patch.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    branch: str
+    commit: str
+    verdict: Literal["verified", "refuted", "unverified", "healthy"]
+    before: Check
+    after: Check
+    reason: str | None = None
+
+
 class Verification(BaseModel):
     """The answer of the verifying stage.
 
@@ -37,6 +53,16 @@ class Verification(BaseModel):
     tests_before: Check
     tests_after: Check
     unchecked: tuple[str, ...] = ()
+    base: OnBase | None = None
+    """None where the base branch has the same code as the canary in the files of the patch."""
+
+    @property
+    def overall(self) -> "Verification":
+        """What may be claimed of the change as it is proposed: no more than was seen on the base branch."""
+        if self.base is None or self.base.verdict in {"verified", "healthy"}:
+            return self
+        why = f"on the tip of {self.base.branch} ({self.base.commit[:12]}): {self.base.reason}"
+        return self.model_copy(update={"verdict": self.base.verdict, "unchecked": (why, *self.unchecked)})
 
 
 class Program(BaseModel):

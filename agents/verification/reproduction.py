@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.changes import ValueChange
 from agents.evidence import Bundle
 from agents.frames import Signature, Trace
 from agents.traffic import Slowdown
@@ -57,6 +58,8 @@ class Reproduction(BaseModel):
     container: str | None = None
     environment: Environment = Environment(variables={}, files={})
     """As the canary's pods had it."""
+    values: tuple[ValueChange, ...] = ()
+    """What differs between the manifests in the file that the diagnosis points to: what a patch of it can give back."""
 
 
 def derive(

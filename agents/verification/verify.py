@@ -16,6 +16,7 @@ from agents.verification.environment import Environment
 from agents.verification.latency import measure
 from agents.verification.nouns import Check, Program, Result, Verdict, Verification, tail
 from agents.verification.ports import Request, Response, Sandbox, Served, Workspace
+from agents.verification.rendering import given_back, is_of_manifests
 from agents.verification.reproduction import Commands, Reproduction
 from agents.verification.suite import ending, run_suite
 from agents.verification.syntax import syntax_error
@@ -238,11 +239,16 @@ def _why_not_red(check: Check) -> str:
 
 
 def _rendered(patch: Patch, reproduction: Reproduction, reason: str) -> Verification:
-    """Nothing can be run: the diff speaks for itself, and the pull request says that it does."""
-    documents = all(change.path.endswith((".yaml", ".yml")) for change in patch.changes)
-    return _without_run(
+    """Nothing can be run: of manifests it is told what they give back, and the pull request says that it is no more."""
+    documents = is_of_manifests(patch, reproduction.values)
+    found = _without_run(
         reproduction.model_copy(update={"kind": "render" if documents else "none"}), "unverified", reason
     )
+    told = given_back(patch, reproduction.values)
+    if told is None:
+        return found
+    before, after = (Check(result="not_run", reason=text) for text in told)
+    return found.model_copy(update={"before": before, "after": after})
 
 
 def _without_run(reproduction: Reproduction, verdict: Verdict, reason: str) -> Verification:

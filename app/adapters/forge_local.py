@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from agents.errors import Conflict, Denied, Transient
 from agents.markdown import prose
 from agents.patch import FileChange
-from agents.pull_request import Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
 
 GIT_SECONDS = 60
 MISSING = "0" * 40
@@ -76,6 +76,34 @@ class LocalForge:
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
         await asyncio.to_thread(self._update, self._beside(url, "pulls"), number, text)
 
+    async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
+        records = [_record(one) for one in await asyncio.to_thread(_records, self._beside(url, "pulls"))]
+        ours = sorted((one for one in records if incident_of(one.body)), key=lambda one: -one.number)
+        others = [one for one in ours if one.state != "open"]
+        return (*(one for one in ours if one.state == "open"), *others[:MOST_CLOSED])
+
+    async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
+        record = await asyncio.to_thread(self._thread, url, number)
+        return tuple(Comment.model_validate(one) for one in record.get("comments", []))
+
+    async def create_comment(self, url: str, number: int, body: str) -> Comment:
+        def add(comments: list[dict[str, Any]]) -> dict[str, Any]:
+            comment = {"id": 1 + max((one["id"] for one in comments), default=0), "body": body}
+            comments.append(comment)
+            return comment
+
+        return Comment.model_validate(await asyncio.to_thread(self._discuss, url, number, add))
+
+    async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
+        def reword(comments: list[dict[str, Any]]) -> dict[str, Any]:
+            found = next((one for one in comments if one["id"] == comment), None)
+            if found is None:
+                raise Denied(f"there is no comment {comment}")
+            found["body"] = body
+            return found
+
+        await asyncio.to_thread(self._discuss, url, number, reword)
+
     async def find_issue(self, url: str, incident: str) -> Record | None:
         records = await asyncio.to_thread(_records, self._beside(url, "issues"))
         return next((_record(record) for record in records if incident_of(record["body"]) == incident), None)
@@ -108,6 +136,24 @@ class LocalForge:
             if record is None:
                 raise Denied(f"there is no pull request {number}")
             _write(folder, record | {"title": text.title, "body": text.body})
+
+    def _thread(self, url: str, number: int) -> dict[str, Any]:
+        """The record of a pull request."""
+        record = next((one for one in _records(self._beside(url, "pulls")) if one["number"] == number), None)
+        if record is None:
+            raise Denied(f"there is no pull request {number}")
+        return record
+
+    def _discuss(
+        self, url: str, number: int, change: Callable[[list[dict[str, Any]]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Change the comments of a pull request under its folder's lock; the answer is `change`'s."""
+        folder = self._beside(url, "pulls")
+        with _locked(folder):
+            record = self._thread(url, number)
+            changed = change(record.setdefault("comments", []))
+            _write(folder, record)
+        return changed
 
     def _commit(self, repository: Path, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
         """Build the tree in a scratch index, so that nothing in the repository moves until `point`."""
@@ -230,12 +276,14 @@ def _records(folder: Path) -> list[dict[str, Any]]:
 
 
 def _record(raw: dict[str, Any]) -> Record:
-    return Record.model_validate({name: raw[name] for name in Record.model_fields})
+    about = {name: raw[name] for name in ("number", "url", "state", "draft", "title", "body")}
+    return Record(**about, branch=raw.get("head"), base=raw.get("base"), merged_as=raw.get("merged_as"))
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:
     """The page first: a record whose page is missing would be worse than a page without a record."""
-    page = f"# {prose(record['title'])}\n\n{record['body']}"
+    said = [f"\n---\n\n{comment['body']}" for comment in record.get("comments", [])]
+    page = f"# {prose(record['title'])}\n\n{record['body']}" + "".join(said)
     for name, text in (
         (f"{record['number']}.md", page),
         (f"{record['number']}.json", json.dumps(record, indent=2)),

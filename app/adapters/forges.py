@@ -2,7 +2,7 @@
 
 from agents.errors import Denied
 from agents.patch import FileChange
-from agents.pull_request import Forge, Head, Record, Text
+from agents.pull_request import Comment, Forge, Head, Record, Text
 
 
 class Forges:
@@ -38,6 +38,18 @@ class Forges:
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._of(url).create_issue(url, text)
+
+    async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
+        return await self._of(url).our_pull_requests(url)
+
+    async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
+        return await self._of(url).comments(url, number)
+
+    async def create_comment(self, url: str, number: int, body: str) -> Comment:
+        return await self._of(url).create_comment(url, number, body)
+
+    async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
+        await self._of(url).update_comment(url, number, comment, body)
 
     def _of(self, url: str) -> Forge:
         if not url.lower().startswith(("https:", "http:")):

@@ -15,7 +15,7 @@ from app.api.problems import refuse
 from app.api.rollouts import read_body
 from app.api.wiring import Wiring
 from app.notification import identify
-from app.store import incidents, views
+from app.store import audit, incidents, views
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 FILTERS = ("state", "namespace", "rollout", "cluster")
@@ -89,6 +89,15 @@ def router(wiring: Wiring) -> APIRouter:
         if found is None:
             raise refuse(HTTPStatus.NOT_FOUND, f"there is no incident {name[:80]!r}")
         return found
+
+    @routes.get("/{name}/audit", dependencies=[Depends(may_read)])
+    async def trail(name: str) -> dict[str, Any]:
+        """What was done on an incident's behalf, by whom and on which evidence, oldest first."""
+        match = ID.fullmatch(name)
+        found = await views.show_incident(wiring.db, match["key"]) if match else None
+        if match is None or found is None:
+            raise refuse(HTTPStatus.NOT_FOUND, f"there is no incident {name[:80]!r}")
+        return {"incident": match["key"], "acts": await audit.of_incident(wiring.db, match["key"])}
 
     return routes
 

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from agents.incident import State
-from app.api.wiring import Wiring
+from app.api.wiring import LiveFigures, Wiring
 from app.store import counters, dead_letters, views
 
 
@@ -21,6 +21,8 @@ class Figures(Collector):
     waiting: int
     dead_letters: int
     totals: Sequence[counters.Total]
+    live: LiveFigures | None = None
+    """None where no cluster is connected."""
 
     def collect(self) -> Iterable[Metric]:
         incidents = GaugeMetricFamily(
@@ -45,6 +47,36 @@ class Figures(Collector):
                 case counters.MODEL_TOKENS:
                     tokens.add_metric([total.label], total.total)
         yield from (stages, gaps, tokens)
+        if self.live is not None:
+            yield from _of_clusters(self.live)
+
+
+def _of_clusters(live: LiveFigures) -> Iterable[Metric]:
+    """The flight recorder, and what is asked of the clusters' API servers."""
+    recorder = live.recorder
+    for name, about, value in (
+        ("bytes", "Memory that the flight recorder holds", recorder.bytes),
+        ("limit_bytes", "Memory that the flight recorder may hold", recorder.most_bytes),
+        ("streams", "Logs that the flight recorder follows", recorder.streams),
+        ("limit_streams", "Logs that the flight recorder may follow at once", recorder.most_streams),
+        ("rollouts", "Rollouts in progress that the flight recorder follows", recorder.rollouts),
+    ):
+        yield GaugeMetricFamily(f"selfheal_recorder_{name}", about, value=value)
+    yield CounterMetricFamily(
+        "selfheal_recorder_evicted", "Streams closed to make room for another", value=recorder.evicted
+    )
+    yield CounterMetricFamily("selfheal_cluster_calls", "Requests sent to API servers", value=live.calls)
+    watches = CounterMetricFamily("selfheal_watches", "Watches opened, by kind", labels=["kind"])
+    restarts = CounterMetricFamily(
+        "selfheal_watch_restarts",
+        "Watches that had to begin with a list again, by kind and why",
+        labels=["kind", "why"],
+    )
+    for kind, heard in live.heard.items():
+        watches.add_metric([kind], heard.watches)
+        restarts.add_metric([kind, "expired"], heard.expired)
+        restarts.add_metric([kind, "refused"], heard.refused)
+    yield from (watches, restarts)
 
 
 def router(wiring: Wiring) -> APIRouter:
@@ -62,6 +94,7 @@ def router(wiring: Wiring) -> APIRouter:
                 waiting=await views.count_waiting(wiring.db),
                 dead_letters=await dead_letters.count(wiring.db),
                 totals=await counters.totals(wiring.db),
+                live=wiring.live() if wiring.live is not None else None,
             )
         )
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

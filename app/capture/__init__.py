@@ -4,7 +4,7 @@ Nothing that is missing raises: it becomes an item with its status, and the bund
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -29,12 +29,12 @@ async def capture(
     attempt: int,
     notification: dict[str, Any] | None,
     now: Callable[[], datetime],
-    recorded: Callable[[Target], Recording] | None = None,
+    recorded: Callable[[Target], Awaitable[Sequence[Recording]]] | None = None,
     metrics: Metrics | None = None,
 ) -> Bundle:
     """The sealed bundle of an attempt. `notification` is the body that opened it, if one did.
 
-    `recorded` gives what the flight recorder has; it is asked last, when it has heard most.
+    `recorded` gives what flight recorders have, ours first; it is asked last, when it has heard most.
     """
     captured_at = now()
     answers = [_notification(notification)] if notification is not None else []
@@ -47,7 +47,8 @@ async def capture(
     gathering = Gathering(cluster, target_of(incident))
     await gathering.gather()
     if recorded is not None:
-        gathering.add(recorded(gathering.target))
+        for recording in await recorded(gathering.target):
+            gathering.add(recording)
     if metrics is not None:
         answers += await _measure(metrics, gathering, captured_at)
     for kind, objects in gathering.objects.items():

@@ -6,12 +6,12 @@ webhook (FINDINGS 1). Everything else runs beside them.
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Target
+from agents.evidence import FIRST, LATER, Cluster, Kind, LogSource, LogText, Objects, Side, Status, Target
 from agents.evidence.origin import dig, mappings
-from agents.evidence.recording import Recording, join
+from agents.evidence.recording import Ending, Recording, endings, join
 from agents.evidence.relations import is_of_job, relate, side_of
 from agents.incident import NAME
 
@@ -56,12 +56,22 @@ class Gathering:
 
     def add(self, recording: Recording) -> None:
         """What was recorded while the pods still ran, where it says more than they do now."""
-        known = {dig(pod, "metadata").get("name") for pod in self.objects["pod"].objects}
-        pods = tuple(pod for pod in recording.pods if dig(pod, "metadata").get("name") not in known)
-        if pods:
-            self._keep("pod", Objects(status="ok", objects=pods))
+        self._append("pod", new_states(self._found("pod"), recording.pods))
+        known = {_uid(event) for event in self._found("event")}
+        self._append("event", [event for event in recording.events if _uid(event) not in known])
         for source, text in recording.logs.items():
             self.logs[source] = join(self.logs.get(source), text)
+
+    def _found(self, kind: Kind) -> tuple[dict[str, Any], ...]:
+        return self.objects[kind].objects if kind in self.objects else ()
+
+    def _append(self, kind: Kind, things: Sequence[dict[str, Any]]) -> None:
+        """Behind what was found: of two states of one object the later one comes first."""
+        if not things:
+            return
+        found = self.objects.get(kind, Objects(status="empty"))
+        status: Status = "ok" if found.status in {"ok", "empty"} else "truncated"
+        self.objects[kind] = Objects(status=status, reason=found.reason, objects=(*found.objects, *things))
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as work:
@@ -76,9 +86,22 @@ class Gathering:
                     later.create_task(self._ask(kind, work))
                 for kind in self._incomplete():
                     later.create_task(self._ask(kind, work))
+            await self._ask_for_late_jobs(work)
             if await settling:
                 for kind in AGAIN:
                     work.create_task(self._ask_first(kind))
+
+    async def _ask_for_late_jobs(self, work: asyncio.TaskGroup) -> None:
+        """An experiment's AnalysisRuns were not in the first answer: their Jobs are not known before the second."""
+        before = self.target.related
+        found = {kind: self.objects[kind].objects for kind in FIRST}
+        related = relate(found, self.target)
+        if before is None or related.analysis_uids == before.analysis_uids:
+            return
+        self.target = self.target.model_copy(update={"related": related})
+        async with asyncio.TaskGroup() as late:
+            late.create_task(self._ask("job", work))
+            late.create_task(self._ask("pod", work))
 
     def _incomplete(self) -> Iterable[Kind]:
         """Kinds whose first answer could not hold everything."""
@@ -112,7 +135,7 @@ class Gathering:
             side = side_of(pod, self.target)
             if side == "none" and not is_of_job(pod, self.target):
                 continue
-            sources = [source for source in log_sources(pod, side) if source not in self._opened]
+            sources = [source for source in log_sources(pod, side, self.target.namespace) if source not in self._opened]
             if sources and counts[side] >= MOST_PODS[side]:
                 self.left_out[side] = self.left_out.get(side, 0) + 1
                 continue
@@ -152,10 +175,12 @@ class Gathering:
         self.objects[kind] = Objects(status=status, reason=reason, objects=tuple(merged.values()))
 
 
-def log_sources(pod: Mapping[str, Any], side: Side) -> Iterable[LogSource]:
-    """Every container of a pod, and what ran in it before its last restart."""
+def log_sources(pod: Mapping[str, Any], side: Side, namespace: str) -> Iterable[LogSource]:
+    """Every container of a pod, and what ran in it before its last restart; `namespace` is the rollout's."""
     name = name_of(dig(pod, "metadata").get("name"))
     spec, status = dig(pod, "spec"), dig(pod, "status")
+    own = str(dig(pod, "metadata").get("namespace") or namespace)
+    elsewhere = own if own != namespace else ""
     groups = ("initContainers", "containers", "ephemeralContainers")
     states = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
     restarted = [one.get("name") for group in states for one in mappings(status.get(group)) if one.get("restartCount")]
@@ -164,7 +189,7 @@ def log_sources(pod: Mapping[str, Any], side: Side) -> Iterable[LogSource]:
             inner = name_of(container.get("name"))
             if name is None or inner is None:
                 continue
-            source = LogSource(side=side, pod=name, container=inner)
+            source = LogSource(side=side, pod=name, container=inner, namespace=elsewhere)
             yield source
             if inner in restarted:
                 yield source.model_copy(update={"previous": True})
@@ -186,6 +211,23 @@ def is_settled(rollouts: Iterable[Mapping[str, Any]], target: Target) -> bool:
             return True
         return status.get("phase") is None and status.get("abort") is not True
     return True
+
+
+def new_states(found: Iterable[Mapping[str, Any]], recorded: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Recorded states of pods that are not there any more, or that tell of an end which is not told of any more."""
+    told: dict[str, frozenset[Ending]] = {str(dig(pod, "metadata").get("name")): endings(pod) for pod in found}
+    new = []
+    for pod in recorded:
+        name, ended = str(dig(pod, "metadata").get("name")), endings(pod)
+        if name not in told or ended - told[name]:
+            new.append(pod)
+            told[name] = told.get(name, frozenset()) | ended
+    return new
+
+
+def _uid(thing: Mapping[str, Any]) -> str:
+    metadata = dig(thing, "metadata")
+    return str(metadata.get("uid") or metadata.get("name"))
 
 
 def _identity(thing: Mapping[str, Any], at: int) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+
+from agents.errors import SelfhealError
+from app.demo.story import Scenario
 
 START_SECONDS = 10.0
 ROUNDS = 4
@@ -48,14 +50,27 @@ class Run:
         return sorted(self.seconds)[int(len(self.seconds) * 0.95)] if self.seconds else 0.0
 
 
-async def run_version(
-    tree: Path, package: str, config: Mapping[str, str], names: Sequence[str], paths: Sequence[str]
-) -> Run:
+def build_program(tree: Path, argv: Sequence[str], cache: Path) -> None:
+    """Make the program in its tree. Both versions share a compiler's cache; there is no network."""
+    done = subprocess.run(  # noqa: S603 - the demo's own service
+        argv,
+        cwd=tree,
+        env={"PATH": os.defpath + ":/usr/local/bin", "HOME": str(cache), "GOCACHE": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SelfhealError(f"{' '.join(argv)} failed in {tree}: {done.stdout.strip()[-500:]}")
+
+
+async def run_version(tree: Path, scenario: Scenario, config: Mapping[str, str], names: Sequence[str]) -> Run:
     """Start a process a name, ask each for all paths, stop them. A process that dies at start gets no traffic."""
     pods: list[Pod] = []
     answers: list[tuple[bool, float]] = []
     for name in names:
-        pod, given = await _run_pod(tree, package, config, name, paths)
+        pod, given = await _run_pod(tree, scenario, config, name)
         pods.append(pod)
         answers += given
     good = sum(succeeded for succeeded, _ in answers)
@@ -63,15 +78,15 @@ async def run_version(
 
 
 async def _run_pod(
-    tree: Path, package: str, config: Mapping[str, str], name: str, paths: Sequence[str]
+    tree: Path, scenario: Scenario, config: Mapping[str, str], name: str
 ) -> tuple[Pod, list[tuple[bool, float]]]:
     port = _free_port()
     pod = Pod(name, datetime.now(UTC))  # noqa: TID251 - the demo's processes run on the wall clock
-    process = _start(tree, package, config, port)
+    process = _start(tree, scenario.argv(tree, port), config)
     reader = threading.Thread(target=_keep_lines, args=(process, pod))
     reader.start()
     answers: list[tuple[bool, float]] = []
-    wanted = [path for _ in range(ROUNDS) for path in paths]
+    wanted = [path for _ in range(ROUNDS) for path in scenario.paths]
     try:
         listens = await asyncio.to_thread(_wait_for_port, process, port)
         if listens:
@@ -88,9 +103,9 @@ async def _run_pod(
     return pod, answers
 
 
-def _start(tree: Path, package: str, config: Mapping[str, str], port: int) -> "subprocess.Popen[str]":
+def _start(tree: Path, argv: Sequence[str], config: Mapping[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(  # noqa: S603 - the demo's own service
-        [sys.executable, "-m", package, "--port", str(port)],
+        argv,
         cwd=tree,
         env={"PATH": os.defpath, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **config},
         stdout=subprocess.PIPE,

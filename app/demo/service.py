@@ -21,7 +21,8 @@ from agents.errors import SelfhealError
 from app.demo.staging import CLUSTER
 
 READY_SECONDS = 60.0
-LOOP_SECONDS = 120.0
+LOOP_SECONDS = 300.0
+"""A compiler in the sandbox starts from nothing, twice."""
 POLL_SECONDS = 0.2
 DONE = frozenset({"proposed", "reported", "failed"})
 

@@ -1,5 +1,6 @@
 """Stages a scenario: builds its repositories, runs both versions, and writes the bundle folder they leave."""
 
+import asyncio
 import hashlib
 import json
 import uuid
@@ -9,7 +10,7 @@ from typing import Any
 
 from app.demo import objects
 from app.demo.objects import Stage
-from app.demo.pods import run_version
+from app.demo.pods import build_program, run_version
 from app.demo.repositories import build, check_out
 from app.demo.story import Scenario
 
@@ -30,7 +31,9 @@ async def stage_scenario(scenario: Scenario, workdir: Path, now: datetime) -> St
         tree = workdir / "images" / f"{scenario.service}-{scenario.images[side]}"
         check_out(source, source.shas[commit], tree)
         names = [f"{scenario.service}-{hashes[side]}-{suffix}" for suffix in ("7x2kd", "m4q9z", "c8w5t")[:pods]]
-        runs.append(await run_version(tree, scenario.package, config, names, scenario.paths))
+        if scenario.build:
+            await asyncio.to_thread(build_program, tree, scenario.build, workdir / "cache")
+        runs.append(await run_version(tree, scenario, config, names))
     stage = Stage(
         scenario=scenario,
         source=source,

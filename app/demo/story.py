@@ -1,7 +1,9 @@
 """A demo scenario: the repositories with their histories, and what is deployed. Plain data, built by the scenarios."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import Template
 from typing import Literal
 
@@ -61,3 +63,14 @@ class Scenario:
     """Tags of the stable and the canary version."""
     metric: Literal["success-rate", "latency-p95"] = "success-rate"
     """What the analysis of the canary measured."""
+    build: tuple[str, ...] = ()
+    """What makes the program from its source, where it is no Python package."""
+    program: tuple[str, ...] = ()
+    """What starts it then; `{port}` is where it listens."""
+
+    def argv(self, tree: Path, port: int) -> list[str]:
+        """The command that starts the service from the files in `tree`."""
+        if not self.program:
+            return [sys.executable, "-m", self.package, "--port", str(port)]
+        command, *words = (word.replace("{port}", str(port)) for word in self.program)
+        return [str(tree / command), *words]

@@ -42,7 +42,7 @@ RIGHTS = (
     Right("batch", "jobs", ("get", "list"), "job metrics are not in the evidence"),
     Right("", "configmaps", ("get",), "changed configuration is not seen (components/no-config?)"),
     Right("networking.k8s.io", "ingresses", ("get",), "Ingresses are not in the evidence"),
-    Right("autoscaling", "horizontalpodautoscalers", ("get",), "the HPA is not in the evidence"),
+    Right("autoscaling", "horizontalpodautoscalers", ("get", "list"), "the HPA is not in the evidence"),
 )
 IN_ARGOCD = (Right("argoproj.io", "applications", ("get", "list"), "the GitOps repository is not known"),)
 TOO_MUCH = (

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from agents.evidence import Bundle, Manifest
-from app.store import counters
+from app.store import counters, recordings
 from app.store.database import Database, reads, writes
 from app.store.tables import bundle_items, bundles
 
@@ -38,6 +38,7 @@ def _save(
         return
     if items:
         connection.execute(insert(bundle_items), items)
+    recordings.let_go(connection, attempt)
     counters.add(connection, counters.CAPTURE_GAPS, gaps)
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import Row, bindparam, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from agents.audit import Act
 from agents.incident import IN_PROGRESS, NEXT, Attempt, Incident, State
 from app.notification import Sighting
-from app.store import counters
+from app.store import audit, counters
 from app.store.database import Database, reads, writes
 from app.store.tables import attempts, bundles, inbox, incidents, timeline
 
@@ -143,6 +144,9 @@ def _open(
         )
     )
     _note(connection, attempt.id, State.RECEIVED, None, now)
+    rollout = f"{incident.namespace}/{incident.rollout}"
+    opened = Act(action="open-attempt", target=rollout, phase="done", result=attempt.id)
+    audit.add(connection, attempt.id, origin.opened_by, opened, now)
     return attempt
 
 

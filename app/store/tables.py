@@ -147,6 +147,21 @@ timeline = Table(
     Index(None, "attempt", "id"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("attempt", ForeignKey("attempts.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("target", Words, nullable=False),
+    Column("phase", Words, nullable=False),
+    Column("result", Words),
+    Column("evidence", JSON, nullable=False),
+    Index(None, "attempt", "id"),
+)
+
 bundles = Table(
     "bundles",
     metadata,
@@ -161,6 +176,16 @@ bundle_items = Table(
     Column("attempt", ForeignKey("bundles.attempt"), primary_key=True),
     Column("item", Words, primary_key=True),
     Column("content", LargeBinary, nullable=False, comment="zlib"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("incident", ForeignKey("incidents.key"), primary_key=True),
+    Column("process", String(32), primary_key=True, comment="which process of the service heard it"),
+    Column("kept_at", Moment, nullable=False),
+    Column("content", LargeBinary, nullable=False, comment="redacted, zlib"),
+    Index(None, "kept_at"),
 )
 
 counters = Table(

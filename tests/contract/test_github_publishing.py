@@ -18,6 +18,7 @@ from tests.github_server import Answer, GitHubServer, HangUp, Repository
 from tests.github_server.clients import forge_of, publish
 
 INCIDENT = "0123456789abcdef" * 2
+FIX = "fedcba9876543210" * 2
 BRANCH = "selfheal/shop-0123456789"
 Result = TypeVar("Result")
 FAULTS: dict[str, HangUp | Answer] = {
@@ -44,6 +45,7 @@ def wanted(github: GitHubServer, repository: Repository, price: int = 2, text: s
         title="Restore the price",
         text=text,
         draft=True,
+        fix=FIX,
     )
 
 

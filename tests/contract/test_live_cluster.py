@@ -34,7 +34,7 @@ VERBS = (
     "get configmaps",
     "get analysistemplates",
     "get applications",
-    "get horizontalpodautoscalers",
+    "list horizontalpodautoscalers",
 )
 
 

@@ -118,6 +118,7 @@ async def publish(forge: GitHubForge, url: str) -> None:
         title="Restore the price",
         text="Red before, green after.",
         draft=True,
+        fix="f" * 32,
     )
     first = await ensure(wanted, forge)
     assert isinstance(first, Proposed)

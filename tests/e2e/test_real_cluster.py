@@ -13,6 +13,8 @@ import pytest
 from kubernetes.aio.client import ApiClient, CoreV1Api, CustomObjectsApi, V1Namespace, V1ObjectMeta
 from kubernetes.aio.config import new_client_from_config
 
+from agents.evidence import Target
+from agents.evidence.recording import Recording
 from agents.incident import Incident
 from app.adapters.cluster import LiveCluster, load_contexts
 from app.capture import capture, target_of
@@ -81,6 +83,9 @@ async def test_a_canary_that_crash_loops_is_found_and_its_log_is_kept(client: Ap
         recorder.see_rollout("prod", await current())
         return sighting_of(await current(), "prod") is not None
 
+    async def recorded(target: Target) -> tuple[Recording, ...]:
+        return (recorder.recording(target),)
+
     recorder = Recorder(live, "canary", (namespace,))
     task = asyncio.create_task(recorder.run())
     try:
@@ -94,7 +99,7 @@ async def test_a_canary_that_crash_loops_is_found_and_its_log_is_kept(client: Ap
         await until(has_failed, 180)
         incident = identify(await current(), "prod")
         assert isinstance(incident, Incident)
-        bundle = await capture(live, incident, 1, None, utc_now, recorder.recording)
+        bundle = await capture(live, incident, 1, None, utc_now, recorded)
         assert target_of(incident).canary_hash == bundle.manifest.canary.hash
         assert any("KeyError: the cause" in bundle.contents[item.id] for item in bundle.logs("canary"))
         assert bundle.objects("rollout")[0]["status"]["abortedAt"]

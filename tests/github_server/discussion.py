@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.github_server.hub import Refused, Repository, Thread, demand, invalid
+from tests.github_server.hub import Note, Refused, Repository, Thread, demand, invalid
 from tests.github_server.routing import Request, Routes
 
 routes = Routes()
@@ -104,6 +104,60 @@ def read_issue(request: Request, repository: Repository, number: str) -> Any:
     return _issue(request, repository, repository.thread(int(number)))
 
 
+@routes.on("GET", r"issues/(?P<number>\d+)/comments")
+def list_comments(request: Request, repository: Repository, number: str) -> Any:
+    demand(request.grant, repository, "issues", "read")
+    thread = repository.thread(int(number))
+    return request.page([_comment(request, repository, thread, note) for note in thread.comments])
+
+
+@routes.on("POST", r"issues/(?P<number>\d+)/comments", status=201)
+def create_comment(request: Request, repository: Repository, number: str) -> Any:
+    """Those of a pull request may be written by who may write pull requests, or issues."""
+    thread = repository.thread(int(number))
+    demand(request.grant, repository, "issues" if thread.head is None else "pull_requests", "write")
+    _check_text(request.body, "IssueComment")
+    everything = [note for one in repository.threads for note in one.comments]
+    note = Note(number=len(everything) + 1, author=_login(request), body=str(request.body["body"]))
+    thread.comments.append(note)
+    return _comment(request, repository, thread, note)
+
+
+@routes.on("GET", r"issues/comments/(?P<number>\d+)")
+def read_comment(request: Request, repository: Repository, number: str) -> Any:
+    demand(request.grant, repository, "issues", "read")
+    return _comment(request, repository, *_note(repository, int(number)))
+
+
+@routes.on("PATCH", r"issues/comments/(?P<number>\d+)")
+def update_comment(request: Request, repository: Repository, number: str) -> Any:
+    thread, note = _note(repository, int(number))
+    demand(request.grant, repository, "issues" if thread.head is None else "pull_requests", "write")
+    _check_text(request.body, "IssueComment")
+    note.body = str(request.body["body"])
+    return _comment(request, repository, thread, note)
+
+
+def _note(repository: Repository, number: int) -> tuple[Thread, Note]:
+    for thread in repository.threads:
+        for note in thread.comments:
+            if note.number == number:
+                return thread, note
+    raise Refused(404, "Not Found")
+
+
+def _comment(request: Request, repository: Repository, thread: Thread, note: Note) -> dict[str, Any]:
+    kind = "issues" if thread.head is None else "pull"
+    return {
+        "id": note.number,
+        "url": f"{request.url(repository)}/issues/comments/{note.number}",
+        "issue_url": f"{request.url(repository)}/issues/{thread.number}",
+        "html_url": f"{request.web}/{repository.full_name}/{kind}/{thread.number}#issuecomment-{note.number}",
+        "body": note.body,
+        "user": _user(request, note.author),
+    }
+
+
 def _listed(request: Request, threads: list[Thread]) -> list[Thread]:
     state = request.query.get("state", "open")
     return [thread for thread in reversed(threads) if state in {"all", thread.state}]
@@ -158,6 +212,7 @@ def _pull(request: Request, repository: Repository, pull: Thread) -> dict[str, A
         "state": pull.state,
         "draft": pull.draft,
         "merged_at": "2026-11-24T12:00:00Z" if pull.merged else None,
+        "merge_commit_sha": pull.merged_as,
         "title": pull.title,
         "body": pull.body or None,
         "user": _user(request, pull.author),

@@ -84,6 +84,17 @@ class Thread:
     draft: bool = False
     state: Literal["open", "closed"] = "open"
     merged: bool = False
+    merged_as: str | None = None
+    comments: list["Note"] = field(default_factory=list)
+
+
+@dataclass
+class Note:
+    """A comment."""
+
+    number: int
+    author: str
+    body: str
 
 
 @dataclass

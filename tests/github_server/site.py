@@ -8,7 +8,7 @@ from typing import Any
 from agents.pull_request import Record
 from tests.forges import BEFORE, Site
 from tests.github_server.clients import WRITER_TOKEN, forge_of
-from tests.github_server.hub import WRITER, Grant, Thread
+from tests.github_server.hub import WRITER, Grant, Note, Thread
 from tests.github_server.server import GitHubServer
 
 
@@ -45,6 +45,15 @@ class GitHubSite(Site):
         for name, value in changes.items():
             setattr(thread, name, value)
 
+    def comment(self, number: int, author: str, body: str) -> None:
+        """A person comments."""
+        thread = self._repository.thread(number)
+        thread.comments.append(Note(number=1000 + len(thread.comments), author=author, body=body))
+
+    def discussion(self, number: int) -> list[tuple[str, str]]:
+        """Author and text of each comment."""
+        return [(note.author, note.body) for note in self._repository.thread(number).comments]
+
     def _record(self, thread: Thread) -> Record:
         kind = "pull" if thread.head else "issues"
         return Record(
@@ -54,4 +63,7 @@ class GitHubSite(Site):
             draft=thread.draft,
             title=thread.title,
             body=thread.body,
+            branch=thread.head,
+            base=thread.base,
+            merged_as=thread.merged_as,
         )

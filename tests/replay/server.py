@@ -42,6 +42,15 @@ class ReplayServer:
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         """`<verb> <resource>` of every request, in order."""
+        self.warmed: set[int] = set()
+        """Connections that were opened before anything was asked on them."""
+        self.cold_logs = 0
+        """Logs that came over a connection that was not."""
+        self.following = 0
+        self.most_following = 0
+        """Streams of logs that are, and that ever were, open at once."""
+        self.granted: set[tuple[str, str]] | None = None
+        """Verbs and resources that the role has; None is all of them."""
         self.oldest_version = 0
         """Watches from an older version are answered 410 Gone."""
         self.url = ""
@@ -78,7 +87,7 @@ class ReplayServer:
     async def serve(self) -> AsyncIterator["ReplayServer"]:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
         await site.start()
@@ -93,8 +102,14 @@ class ReplayServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _status(401, "Unauthorized")
+        if request.path == "/version":
+            self.warmed.add(id(request.transport))
+            return web.json_response({"major": "1", "minor": "37"})
         if request.path.endswith("/selfsubjectaccessreviews"):
             return await self._review(request)
+        return await self._read(request)
+
+    async def _read(self, request: web.Request) -> web.StreamResponse:
         place = _place(request.path)
         verb = "watch" if request.query.get("watch") else "get" if place.name else "list"
         self.requests.append(f"{verb} {place.resource}")
@@ -123,7 +138,8 @@ class ReplayServer:
                 return found
             if found is not None:
                 await asyncio.sleep(found)
-        if (verb, place.resource) not in self.denied:
+        is_granted = self.granted is None or (verb, place.resource) in self.granted
+        if is_granted and (verb, place.resource) not in self.denied:
             return None
         what = f"{place.resource}.{GROUPS.get(place.plural, '')}"
         return _status(403, f'{what} is forbidden: User "selfheal" cannot {verb} resource "{place.resource}"')
@@ -152,6 +168,7 @@ class ReplayServer:
         return web.json_response({"kind": "List", "metadata": metadata, "items": found[start : start + size]})
 
     async def _log(self, request: web.Request, namespace: str | None, pod: str) -> web.StreamResponse:
+        self.cold_logs += id(request.transport) not in self.warmed
         (recording,) = self._within(namespace) or (None,)
         if recording is None or not recording.log_is_readable(pod, self.at - recording.delay):
             return _status(404, f'pods "{pod}" not found')
@@ -170,6 +187,16 @@ class ReplayServer:
         return web.Response(body=content, content_type="text/plain")
 
     async def _follow(
+        self, request: web.Request, recording: Recording, pod: str, lines: list[str]
+    ) -> web.StreamResponse:
+        self.following += 1
+        self.most_following = max(self.most_following, self.following)
+        try:
+            return await self._stream(request, recording, pod, lines)
+        finally:
+            self.following -= 1
+
+    async def _stream(
         self, request: web.Request, recording: Recording, pod: str, lines: list[str]
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})

@@ -1,18 +1,26 @@
-"""Identity: what the real controller sent gives one incident a failed canary, in whatever order and however often."""
+"""Identity and cause: what the real controller sent gives one incident a failed canary, in whatever order and however
+often; and what its cluster held, captured as the service captures it, leads to the kind of cause that is known.
+"""
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 
+from agents.diagnosis import Category, Diagnosis, diagnose
+from agents.evidence import holds
 from agents.incident import Attempt, State
 from agents.redaction import Redactor
+from agents.triage import triage
 from app.intake import Intake
 from app.notification import read
 from app.store import inbox, incidents
 from app.store.database import Database
 from tests.fakes import FakeClock, FakeQueue
 from tests.recorded import bodies
+from tests.replay.capturing import LATE_ABORT, capture_recorded
+from tests.replay.recording import load, scenarios
 
 Delivery = tuple[str, bytes]
 
@@ -147,3 +155,51 @@ async def find(db: Database, attempt_id: str) -> Attempt:
     attempt = await incidents.find_attempt(db, attempt_id)
     assert attempt is not None
     return attempt
+
+
+CAUSES: dict[str, tuple[Category, ...]] = {
+    "code": ("code",),
+    "code/build": ("code",),
+    "code/manifest": ("code",),
+    "code/migration": ("code",),
+    "resources/code": ("code",),
+    "manifest": ("config",),
+    "manifest/infrastructure": ("config",),
+    "infrastructure": ("infrastructure",),
+    "manual": ("unknown",),
+    "inconclusive": ("unknown",),
+    "two incidents": ("code",),
+}
+"""What a recording's `expected` begins with, and the kinds of cause that this is."""
+NO_FAILURE = {"29-first-deploy-fails"}
+"""Nothing was stable before it, so there is no incident."""
+SAYS = {
+    "06": "killed for its memory at its limit of 512Mi",
+    "07": "the registry has no such image; containers/thumbnailer/image of the pod template was changed",
+    "08": "the key TOKEN_ISSUER of ConfigMap session-api-config",
+    "09": "readinessProbe/httpGet/path of the pod template was changed from /healthz to /ready",
+    "18": "the Job of the metric smoke-test failed with exit code 1",
+}
+
+
+async def diagnosed(name: str, folder: Path) -> Diagnosis:
+    """By the bundle alone: no repository of the recordings exists."""
+    recording = load(name)
+    bundle, _ = await capture_recorded(recording, folder, LATE_ABORT.get(recording.name, 0.0))
+    diagnosis = diagnose(await triage(bundle, None, None))
+    assert all(holds(bundle, citation) for claim in diagnosis.claims for citation in claim.evidence)
+    return diagnosis
+
+
+@pytest.mark.parametrize("name", [name for name in scenarios() if name not in NO_FAILURE])
+async def test_a_recorded_failure_has_the_kind_of_cause_that_is_known(name: str, tmp_path: Path) -> None:
+    diagnosis = await diagnosed(name, tmp_path)
+    assert diagnosis.category in CAUSES[load(name).expected.partition(":")[0]]
+    assert (diagnosis.location, diagnosis.culprit_commit, diagnosis.strategy) == (None, None, None)
+
+
+@pytest.mark.parametrize("number", SAYS)
+async def test_a_recorded_state_of_the_pods_is_told_with_what_changed(number: str, tmp_path: Path) -> None:
+    diagnosis = await diagnosed(number, tmp_path)
+    assert SAYS[number] in diagnosis.summary
+    assert diagnosis.claims

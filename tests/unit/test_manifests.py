@@ -41,7 +41,7 @@ NEEDED = {
     ("", "configmaps"): {"get"},
     ("batch", "jobs"): {"get", "list"},
     ("networking.k8s.io", "ingresses"): {"get"},
-    ("autoscaling", "horizontalpodautoscalers"): {"get"},
+    ("autoscaling", "horizontalpodautoscalers"): {"get", "list"},
 }
 """Everything that evidence is read from, and not a verb more."""
 

@@ -207,6 +207,18 @@ class GitRepository:
                 found += _matches(file, lines.decode("utf-8", "replace"))
         return tuple(found[:MOST_MATCHES])
 
+    async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
+        if not text or "\n" in text:
+            raise Denied("what is searched for must be one line, or a part of one")
+        form = (f"--max-count={MOST_COMMITS}", "--format=%B%x00", "--fixed-strings", f"--grep={text}")
+        span = f"{full_sha(old)}..{full_sha(new)}"
+        out = await self._git("log", *form, "--end-of-options", span, most_bytes=MOST_DIFF_BYTES)
+        return tuple(message.strip("\n") for message in out.decode("utf-8", "replace").split("\0")[:-1])
+
+    async def patch_id(self, diff: str) -> str:
+        out = await run_git(None, "patch-id", "--stable", stdin=diff.encode("utf-8", "surrogateescape"))
+        return out.decode().partition(" ")[0]
+
     async def mentions(self, commit: str, words: Sequence[str], endings: Sequence[str]) -> tuple[Match, ...]:
         sought = [part for word in words if word.strip() and not {"\n", "\0"} & set(word) for part in ("-e", word)]
         if not sought:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 
 from agents.errors import Conflict, Transient
 from agents.evidence import Status
@@ -25,6 +26,10 @@ MOST_AT_ONCE = 300
 """Connections of one pool. Logs, objects and endless streams have a pool each, so none waits behind another's."""
 MOST_BYTES = 64 * 1024 * 1024
 STATUSES: Mapping[int, Status] = {401: "denied", 403: "denied", 404: "gone"}
+IDLE_SECONDS = 80.0
+"""Below the 90 s after which an API server lets go of an idle connection."""
+VERSION = "/version"
+"""What everybody may read, and costs nothing."""
 ACCESS_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 Params = Sequence[tuple[str, str]]
@@ -53,6 +58,7 @@ class Connection:
     def __init__(self, configuration: Configuration) -> None:
         configuration.retries = None  # ours know the deadline
         client = ApiClient(configuration)
+        client.rest_client = _Lasting(configuration)
         self._objects = _pool(client, MOST_AT_ONCE)
         self._logs = _pool(client, MOST_AT_ONCE)
         self._streams = _pool(client, 0)
@@ -79,6 +85,13 @@ class Connection:
             await asyncio.sleep(pause)
             pause *= 2
         return reply
+
+    async def warm(self, count: int, seconds: float) -> None:
+        """Have connections for this many logs open, TLS and all, so that the first logs do not wait for that.
+
+        All at once, since one that is free again would be taken for the next. What fails here fails again in earnest.
+        """
+        await asyncio.gather(*(self._ask(self._logs, VERSION, (), seconds) for _ in range(count)))
 
     async def may_ask(self, seconds: float) -> bool:
         """Whether the server knows who we are: everybody who is may review their own access."""
@@ -167,6 +180,13 @@ class Connection:
         answer = await client.call_api(method, url, headers, body, _request_timeout=limit)
         response: aiohttp.ClientResponse = answer.response
         return response
+
+
+class _Lasting(RESTClientObject):  # type: ignore[misc]  # the client has no types
+    """Keeps an idle connection for longer than the 15 s of aiohttp."""
+
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, keepalive_timeout=IDLE_SECONDS)
 
 
 def _pool(client: Any, limit: int) -> Any:

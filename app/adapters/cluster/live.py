@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -17,6 +17,10 @@ OBJECT_SECONDS = 4.0
 """For all of one question about objects."""
 WATCH_SECONDS = 300
 CHECK_SECONDS = 3.0
+WARM = 8
+"""Connections for logs that are open in advance: those of a usual rollout, 4 pods with 2 containers."""
+WARM_EVERY_SECONDS = 60.0
+"""Before they are too old to be kept."""
 GROUPS = {"/api/v1": "v1"}
 NOISE = ("kubectl.kubernetes.io/last-applied-configuration",)
 BAD: tuple[Status, ...] = ("failed", "denied", "gone")
@@ -25,8 +29,12 @@ BAD: tuple[Status, ...] = ("failed", "denied", "gone")
 class LiveCluster:
     """Every cluster that is configured, by name. Nothing here raises for what a cluster answers."""
 
-    def __init__(self, contexts: Mapping[str, Context], argocd_namespace: str = "argocd") -> None:
+    def __init__(
+        self, contexts: Mapping[str, Context], argocd_namespace: str = "argocd", namespaces: Sequence[str] = ("",)
+    ) -> None:
+        """`namespaces` are those that may be read; "" is all of them."""
         self._contexts = dict(contexts)
+        self._namespaces = frozenset(namespaces)
         self._connections: dict[str, Connection] = {}
         self._argocd_namespace = argocd_namespace
         self._answered: set[str] = set()
@@ -54,6 +62,7 @@ class LiveCluster:
         connection = self._connect(cluster)
         if connection is not None and await connection.may_ask(CHECK_SECONDS):
             self._answered.add(cluster)
+            await connection.warm(WARM, CHECK_SECONDS)
         return cluster in self._answered
 
     async def allows(self, cluster: str, attributes: Mapping[str, str]) -> bool | None:
@@ -62,8 +71,13 @@ class LiveCluster:
         return None if connection is None else await connection.allows(attributes, CHECK_SECONDS)
 
     async def keep_fresh(self) -> None:
-        """Renew what tokens need renewing, until cancelled."""
-        await asyncio.gather(*(context.keep_fresh() for context in self._contexts.values()))
+        """Renew what tokens need renewing, and keep connections for logs open, until cancelled."""
+        await asyncio.gather(*(context.keep_fresh() for context in self._contexts.values()), self._keep_warm())
+
+    async def _keep_warm(self) -> None:
+        while True:
+            await asyncio.sleep(WARM_EVERY_SECONDS)
+            await asyncio.gather(*(one.warm(WARM, CHECK_SECONDS) for one in self._connections.values()))
 
     async def find(self, cluster: str, namespace: str, rollout: str) -> Objects:
         connection = self._connect(cluster)
@@ -79,15 +93,18 @@ class LiveCluster:
         connection = self._connect(target.cluster)
         if connection is None:
             return _unknown(target.cluster)
-        asked = queries(target, kind, self._argocd_namespace)
+        foreign = self._forbidden(target)
+        asked = queries(target if not foreign else _without(target, foreign), kind, self._argocd_namespace)
         answers = await asyncio.gather(*(_answer(connection, kind, query) for query in asked))
+        if kind == "job":
+            answers += [Objects(status="denied", reason=f"SELFHEAL_NAMESPACES lacks {name}") for name in foreign]
         return _joined(kind, answers, target)
 
     async def log(self, target: Target, source: LogSource) -> LogText:
         connection = self._connect(target.cluster)
         if connection is None:
             return LogText(status="denied", reason=_unknown(target.cluster).reason)
-        return await read_log(connection, target.namespace, source)
+        return await read_log(connection, source.namespace or target.namespace, source)
 
     async def list_all(
         self, cluster: str, kind: Kind, namespace: str, selector: str
@@ -150,10 +167,24 @@ class LiveCluster:
             async for line in lines:
                 yield line.decode("utf-8", "replace")
 
+    def _forbidden(self, target: Target) -> tuple[str, ...]:
+        """Namespaces of the analysis' Jobs that we are not to look into."""
+        if target.related is None or "" in self._namespaces:
+            return ()
+        return tuple(name for name in target.related.job_namespaces if name not in self._namespaces)
+
     def _connect(self, cluster: str) -> Connection | None:
         if cluster not in self._connections and cluster in self._contexts:
             self._connections[cluster] = Connection(self._contexts[cluster].configuration)
         return self._connections.get(cluster)
+
+
+def _without(target: Target, namespaces: Sequence[str]) -> Target:
+    related = target.related
+    if related is None:
+        return target
+    left = tuple(name for name in related.job_namespaces if name not in namespaces)
+    return target.model_copy(update={"related": related.model_copy(update={"job_namespaces": left})})
 
 
 def _unknown(cluster: str) -> Objects:
@@ -207,8 +238,6 @@ def _joined(kind: Kind, answers: list[Objects], target: Target) -> Objects:
     objects = [thing for answer in answers for thing in answer.objects if belongs(thing, kind, target)]
     objects.sort(key=lambda thing: str((thing.get("metadata") or {}).get("creationTimestamp")))
     bad = [answer for answer in answers if answer.status in BAD]
-    if kind == "horizontalpodautoscaler":
-        bad = [answer for answer in bad if answer.status != "gone"]  # asked for by a guess at its name
     reason = next((answer.reason for answer in (*bad, *answers) if answer.reason), None)
     if objects:
         is_partial = bool(bad) or any(answer.status == "truncated" for answer in answers)
@@ -242,6 +271,7 @@ KIND_NAMES: dict[Kind, str] = {
     "horizontalpodautoscaler": "HorizontalPodAutoscaler",
     "job": "Job",
     "analysistemplate": "AnalysisTemplate",
+    "clusteranalysistemplate": "ClusterAnalysisTemplate",
 }
 
 

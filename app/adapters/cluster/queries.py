@@ -12,6 +12,7 @@ RESOURCES: dict[Kind, tuple[str, str]] = {
     "analysisrun": (ARGO, "analysisruns"),
     "experiment": (ARGO, "experiments"),
     "analysistemplate": (ARGO, "analysistemplates"),
+    "clusteranalysistemplate": (ARGO, "clusteranalysistemplates"),
     "application": (ARGO, "applications"),
     "replicaset": (APPS, "replicasets"),
     "deployment": (APPS, "deployments"),
@@ -26,7 +27,7 @@ RESOURCES: dict[Kind, tuple[str, str]] = {
 PAGE = 500
 MOST_PAGES = 10
 BY_NAME: frozenset[Kind] = frozenset(
-    {"configmap", "deployment", "ingress", "horizontalpodautoscaler", "application", "analysistemplate"}
+    {"configmap", "deployment", "ingress", "application", "analysistemplate", "clusteranalysistemplate"}
 )
 """Kinds that are read one by one: for these no right to list is asked for."""
 
@@ -60,18 +61,24 @@ def queries(target: Target, kind: Kind, argocd_namespace: str) -> tuple[Query, .
     names = related.names.get(kind, ())
     if kind == "application":
         return tuple(_application(name, argocd_namespace) for name in names)
-    named = tuple(Query(path_of(kind, target.namespace, name)) for name in names)
+    namespace = "" if kind == "clusteranalysistemplate" else target.namespace
+    named = tuple(Query(path_of(kind, namespace, name)) for name in names)
     if kind in BY_NAME:
         return named
     if kind == "analysisrun":
         return (*_first(target, kind), *named)
-    return tuple(Query(path_of(kind, target.namespace), selector) for selector in _later(target, kind, related))
+    selectors = _later(target, kind, related)
+    elsewhere = related.job_namespaces if kind in {"job", "pod"} and related.analysis_uids else ()
+    return (
+        *(Query(path_of(kind, target.namespace), selector) for selector in selectors),
+        *(Query(path_of(kind, namespace), _jobs(related)) for namespace in elsewhere),
+    )
 
 
 def _later(target: Target, kind: Kind, related: Related) -> list[str]:
     """The selectors of the lists that are asked for once the rollout's objects are known."""
     match kind:
-        case "event":
+        case "event" | "horizontalpodautoscaler":
             return [""]
         case "service" if related.pod_labels or related.names.get("service"):
             return [""]

@@ -1,16 +1,18 @@
 """The `Forge` port on GitHub's REST API."""
 
 from functools import partial
+from itertools import islice
 
 from github import UnknownObjectException
 from github.GitRef import GitRef
 from github.Issue import Issue
+from github.IssueComment import IssueComment
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from agents.errors import Conflict, Denied, Transient
 from agents.patch import FileChange
-from agents.pull_request import Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
 from app.adapters.forge_github.access import PAGE, Access
 from app.adapters.forge_github.commits import create_commit
 
@@ -63,6 +65,25 @@ class GitHubForge:
             repository.get_pull(number).edit(title=text.title, body=text.body)
 
         await self._access.call(url, f"updating the pull request {number}", edit)
+
+    async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
+        return await self._access.call(url, "listing our pull requests", _our_pull_requests)
+
+    async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
+        return await self._access.call(url, f"reading the comments of {number}", partial(_comments, number))
+
+    async def create_comment(self, url: str, number: int, body: str) -> Comment:
+        def create(repository: Repository) -> Comment:
+            made = repository.get_issue(number).create_comment(body)
+            return Comment(id=_number(made.id), body=made.body or "")
+
+        return await self._access.call(url, f"commenting on {number}", create)
+
+    async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
+        def edit(repository: Repository) -> None:
+            repository.get_issue(number).get_comment(comment).edit(body)
+
+        await self._access.call(url, f"updating a comment of {number}", edit)
 
     async def find_issue(self, url: str, incident: str) -> Record | None:
         return await self._access.call(url, "looking for the incident's issue", partial(_find_issue, incident))
@@ -123,6 +144,30 @@ def _create_pull_request(branch: str, base: str, text: Text, repository: Reposit
     return _pull_record(repository.create_pull(base, branch, title=text.title, body=text.body, draft=text.draft))
 
 
+def _our_pull_requests(repository: Repository) -> tuple[Record, ...]:
+    """Listed, not searched: GitHub's search lags behind what was written a moment ago."""
+    closed = repository.get_pulls(state="closed", sort="updated", direction="desc")
+    pulls = (*repository.get_pulls(state="open"), *islice(closed, MOST_CLOSED))
+    ours = {pull.number: pull for pull in pulls if incident_of(pull.body or "") and _is_from(pull, repository)}
+    records = [_pull_record(pull) for pull in ours.values()]
+    return tuple(sorted(records, key=lambda record: (record.state != "open", -record.number)))
+
+
+def _comments(number: int, repository: Repository) -> tuple[Comment, ...]:
+    thread = repository.get_issue(number)
+    return tuple(
+        Comment(id=_number(one.id), body=one.body or "")
+        for one in thread.get_comments()
+        if _login(one) is not None and _login(one) == _login(thread)
+    )
+
+
+def _login(written: Issue | IssueComment) -> str | None:
+    """Who wrote it; None where the account is gone."""
+    user = written.raw_data.get("user") or {}
+    return user.get("login")
+
+
 def _find_issue(incident: str, repository: Repository) -> Record | None:
     """By the marker, among the issues with our label; then among the newest of all.
 
@@ -148,6 +193,9 @@ def _pull_record(pull: PullRequest) -> Record:
         draft=bool(pull.draft),
         title=pull.title,
         body=pull.body or "",
+        branch=pull.head.ref,
+        base=pull.base.ref,
+        merged_as=pull.merge_commit_sha if pull.merged_at is not None else None,
     )
 
 

@@ -130,15 +130,15 @@ def changes(before: str, after: str) -> list[tuple[str, str | None, str | None, 
     [
         (CONFIG, CONFIG, []),
         (CONFIG, CONFIG.replace("'3'", "'x'"), [("RATE", "3", "x", 5)]),
-        (CONFIG, CONFIG.replace("RATE", "RATIO"), [("RATIO", None, "3", 5), ("RATE", "3", None, 5)]),
+        (CONFIG, CONFIG.replace("RATE", "RATIO"), [("RATIO", None, "3", 5), ("RATE", "3", None, 4)]),
         (CONFIG, CONFIG.replace("'3'", "3"), []),
         (ROLLOUT, ROLLOUT.replace("two", "2"), [("SECOND", "two", "2", 12)]),
         (
             ROLLOUT,
             ROLLOUT.replace("            - name: FIRST\n              value: one\n", ""),
             [
-                ("FIRST", "FIRST", None, 9),
-                ("FIRST", "one", None, 9),
+                ("FIRST", "FIRST", None, 8),
+                ("FIRST", "one", None, 8),
             ],
         ),
     ],

@@ -203,8 +203,8 @@ async def test_a_claim_whose_citation_does_not_hold_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("message", "change", "key", "line"),
     [
-        ("KeyError: 'RATE'", {"apps/shop/config.yaml": CONFIG.replace("  RATE: '3'\n", "")}, "RATE", 5),
-        ("SystemExit: RATE is missing", {"apps/shop/config.yaml": CONFIG.replace("  RATE: '3'\n", "")}, "RATE", 5),
+        ("KeyError: 'RATE'", {"apps/shop/config.yaml": CONFIG.replace("  RATE: '3'\n", "")}, "RATE", 4),
+        ("SystemExit: RATE is missing", {"apps/shop/config.yaml": CONFIG.replace("  RATE: '3'\n", "")}, "RATE", 4),
         (
             "ValueError: invalid literal for int() with base 10: 'three'",
             {"apps/shop/config.yaml": CONFIG.replace("'3'", "three")},

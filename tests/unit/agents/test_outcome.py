@@ -2,69 +2,27 @@ from pathlib import Path
 
 import pytest
 
-from agents.case import Case
+from agents.carrying import carry
 from agents.errors import Denied
 from agents.fix import Ground, propose
 from agents.incident import State
-from agents.outcome import Outcome, Reported, carry, conclude, final_state
-from agents.patch import EditRejected, Patch
-from agents.policy import Policy, RepositoryRule
+from agents.outcome import Outcome, Reported, conclude, final_state
+from agents.patch import EditRejected
+from agents.policy import RepositoryRule
 from agents.pull_request import LeftAlone, Proposed, PullRequestLink
-from agents.verification import Check, Verification
 from agents.verification.nouns import Verdict
 from app.adapters.checkout import Mirrors
 from tests.fakes import FakeCommit, FakeRepository
 from tests.forges import LocalSite
-from tests.healing import House, opened
+from tests.healing import Ended, House, ended_case, opened, verification
 from tests.shop import BASE, INCIDENT, PRICES, SOURCE_URL
 
 LINK = PullRequestLink(url="https://forge/1", branch="selfheal/x", base="main")
-RUN = Check(result="failed", command="x")
-
-
-def verification(verdict: Verdict) -> Verification:
-    green = RUN.model_copy(update={"result": "passed"})
-    why = () if verdict == "verified" else ("no sandbox",)
-    return Verification(
-        kind="replay", verdict=verdict, before=RUN, after=green, tests_before=green, tests_after=green, unchecked=why
-    )
-
-
-class Ended:
-    """A case that was fixed and verified, about to be concluded."""
-
-    def __init__(self, house: House, case: Case, patch: Patch) -> None:
-        self.house, self.case, self.patch = house, case, patch
-
-    async def conclude(self, verdict: Verdict = "verified", rule: RepositoryRule | None = None) -> Outcome:
-        return await conclude(
-            self.house.bundle.manifest,
-            self.case,
-            self.patch,
-            verification(verdict),
-            repositories=self.house.repositories,
-            forge=self.house.forge,
-            policy=Policy(repositories=(rule or RepositoryRule(match="*"),)),
-        )
-
-    def advance(self, **files: str | None) -> None:
-        """Somebody commits to the default branch since."""
-        tree = dict(self.house.repository.history[-1].files)
-        for name, text in files.items():
-            tree.pop(name, None)
-            if text is not None:
-                tree[name] = text
-        self.house.repository.push(FakeCommit("since", tree))
 
 
 @pytest.fixture
 async def ended() -> Ended:
-    house = House()
-    case = await opened(house)
-    assert case.ground is not None
-    patch = await propose(case.diagnosis, case.ground, house.repository, 0)
-    assert patch is not None
-    return Ended(house, case, patch)
+    return await ended_case()
 
 
 @pytest.mark.parametrize(

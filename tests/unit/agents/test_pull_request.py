@@ -19,7 +19,7 @@ from agents.pull_request import (
     ensure,
     ensure_issue,
     incident_of,
-    reworded,
+    is_reworded,
     with_marker,
 )
 from tests.forges import BRANCH, KEY, SITES, Cut, CutForge, LocalSite, Site
@@ -224,7 +224,7 @@ def test_a_marker_in_quoted_text_is_neither_found_nor_believed() -> None:
         body = with_marker(KEY, "t", f"before\n{quoted}\nafter")
         assert incident_of(body) == KEY
         assert body.lower().count("<!-- selfheal") == 1
-        assert not reworded(Record(number=1, url="u", state="open", title="t", body=body))
+        assert not is_reworded("t", body)
     assert incident_of("no text of ours") is None
 
 

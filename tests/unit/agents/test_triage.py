@@ -28,7 +28,7 @@ async def test_traces_are_mapped_and_commits_ranked() -> None:
     assert findings.suspects[0].commit == repository.shas[3]
     assert findings.compared
     assert findings.notes == ()
-    assert findings.templates[0].text.startswith("Traceback")
+    assert findings.templates[0].text.startswith("TypeError")
 
 
 async def test_a_trace_that_the_stable_version_has_too_is_not_what_failed() -> None:

@@ -260,3 +260,14 @@ async def test_every_error_is_a_problem_document(door: Door, method: str, path: 
 async def test_health_is_open_and_says_whether_the_inbox_takes_writes(door: Door) -> None:
     assert (await door.client.get("/healthz")).json() == {"status": "ok"}
     assert (await door.client.get("/readyz")).json() == {"status": "ready"}
+
+
+async def test_the_audit_trail_says_who_opened_the_attempt(door: Door) -> None:
+    opened = (await door.trigger(FULL)).json()
+    trail = (await door.get(f"/api/v1/incidents/{opened['incident']}/audit")).json()
+    assert trail["incident"] == opened["incident"]
+    assert [(act["actor"], act["action"], act["result"]) for act in trail["acts"]] == [
+        ("ops", "open-attempt", opened["attempt"])
+    ]
+    assert (await door.get("/api/v1/incidents/nothing/audit")).status_code == 404
+    assert (await door.get(f"/api/v1/incidents/{'0' * 32}/audit")).status_code == 404

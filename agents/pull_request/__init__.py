@@ -1,0 +1,59 @@
+"""The wanted pull request and what becomes of it: nouns and the `Forge` port, markers, ensuring, joining."""
+
+from agents.pull_request.ensuring import (
+    CHANGE_TRAILER,
+    FIX_TRAILER,
+    INCIDENT_TRAILER,
+    MOST_LOOKS,
+    change_digest,
+    ensure,
+    ensure_branch,
+    ensure_issue,
+)
+from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
+from agents.pull_request.markers import fix_of, incident_of, is_reworded, with_marker
+from agents.pull_request.nouns import (
+    MOST_CLOSED,
+    Comment,
+    Forge,
+    Head,
+    Joined,
+    LeftAlone,
+    Proposed,
+    PullRequestLink,
+    Record,
+    Text,
+    Wanted,
+)
+from agents.pull_request.turns import Turns
+
+__all__ = [
+    "CHANGE_TRAILER",
+    "FIX_TRAILER",
+    "INCIDENT_TRAILER",
+    "MOST_CLOSED",
+    "MOST_LOOKS",
+    "Comment",
+    "Forge",
+    "Head",
+    "Joined",
+    "LeftAlone",
+    "Proposed",
+    "PullRequestLink",
+    "Record",
+    "Text",
+    "Turns",
+    "Wanted",
+    "attempts_within",
+    "change_digest",
+    "ensure",
+    "ensure_branch",
+    "ensure_issue",
+    "fix_key",
+    "fix_of",
+    "incident_of",
+    "is_reworded",
+    "join",
+    "same_fix",
+    "with_marker",
+]
