@@ -10,6 +10,9 @@ from agents.frames import Trace
 from agents.suspects import SURE, Suspect
 from agents.triage import Triage
 
+AFTER_DEATH = 8
+"""Lines that a run time may write after the trace that a program dies of."""
+
 
 def code_cause(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...]) -> Diagnosis:
     frame = innermost(trace)
@@ -115,9 +118,11 @@ def without_trace(findings: Triage) -> Diagnosis:
 
 
 def _ends_in(findings: Triage, trace: Trace) -> bool:
-    """Whether a log ends in a trace that says something around the program failed."""
+    """Whether a log ends in a trace that says something around the program failed; soon, if its container died."""
     lines = findings.bundle.contents[trace.item].rstrip("\n").count("\n") + 1
-    return is_of_the_world(trace.root.exception, trace.root.message) and trace.last_line >= lines - 1
+    return is_of_the_world(trace.root.exception, trace.root.message) and trace.last_line >= lines - (
+        AFTER_DEATH if trace.item.endswith(".previous") else 0
+    )
 
 
 def _around(findings: Triage, trace: Trace) -> Diagnosis:
