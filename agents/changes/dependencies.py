@@ -19,6 +19,7 @@ HEAD = re.compile(
     r"^\s*(?:name\s*=\s*\"([^\"]+)\"|\"name\":\s*\"([^\"]+)\"|\"(?:.*node_modules/)?((?:@[^/\"]+/)?[^/\"]+)\":\s*\{"
     r"|\"?((?:@[^/@\"]+/)?[^/@\s\"]+)@[^:]*:|<artifactId>([^<]+)</artifactId>)"
 )
+WHOLE = re.compile(r"^[^\"]*\"name\":\s*\"([^\"]+)\",.{0,200}?\"version\":\s*\"v?([^\"]+)\"")
 BELOW = re.compile(r"^\s*(?:\"?version\"?\s*[:=]?\s*\"?v?([^\"\s,]+)\"?,?|<version>([^<]+)</version>)\s*$")
 GO = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[\w.-]+(?:/[\w.~-]+)+)\s+(v[^\s/]+)(?:\s|$)")
 GEM = re.compile(r"^\s*gem\s*\(?[\"']([^\"']+)[\"'](?:\s*,\s*[\"']([^\"']+)[\"'])?")
@@ -116,6 +117,10 @@ def _versions(
     pending = list(heads)
     for line in lines:
         if is_headed:
+            whole = WHOLE.match(line)
+            if whole is not None:
+                yield whole[1], whole[2]
+                continue
             name = _head(line)
             if name is not None:
                 named = name

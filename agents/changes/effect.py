@@ -42,7 +42,7 @@ class _Net:
 
 
 def effective(commits: Sequence[Commit], difference: str | None) -> Changed:
-    """Each commit (newest first) with what is left of its hunks, under the names that files have at the canary.
+    """Each commit (newest first) with its hunks that are not undone, under the names that files have at the canary.
 
     `difference` is the diff between the ends of the range, without context; None where it is not known: then nothing
     but formatting is left out, and merges have no hunks.
@@ -81,11 +81,11 @@ def _kept(hunks: Iterable[Hunk]) -> Iterable[Hunk]:
 
 
 def _left(hunk: Hunk, net: _Net) -> Hunk | None:
-    """The hunk with the lines of it that still count; None where none does."""
+    """The hunk, if any of its lines still counts: only the whole of it tells what it did."""
     stay = _unchanged(hunk)
-    added = [line for line, said in _said(hunk, hunk.added, stay) if net.wrote(hunk, said)]
-    removed = [line for line, said in _said(hunk, hunk.removed, stay) if net.took(said)]
-    return _cut(hunk, removed, added)
+    counts = [net.wrote(hunk, said) for _, said in _said(hunk, hunk.added, stay)]
+    counts += [net.took(said) for _, said in _said(hunk, hunk.removed, stay)]
+    return hunk if any(counts) else None
 
 
 def _resolved(hunk: Hunk, net: _Net) -> Hunk | None:
@@ -93,10 +93,6 @@ def _resolved(hunk: Hunk, net: _Net) -> Hunk | None:
     stay = _unchanged(hunk)
     added = [line for line, said in _said(hunk, hunk.added, stay) if net.wrote(hunk, said)]
     removed = [line for line, said in _said(hunk, hunk.removed, stay) if net.lost(said)]
-    return _cut(hunk, removed, added)
-
-
-def _cut(hunk: Hunk, removed: Sequence[Line], added: Sequence[Line]) -> Hunk | None:
     if not removed and not added:
         return None
     return hunk.model_copy(update={"removed": tuple(removed), "added": tuple(added)})

@@ -41,11 +41,13 @@ class Hunk(BaseModel):
     added: tuple[Line, ...]
     above: tuple[str, ...] = ()
     """The nearest line that stays before each changed place: where lines were taken away, it says from where."""
+    body: tuple[str, ...] = ()
+    """All lines of the place with the marks of a diff, as they follow each other."""
 
     @cached_property
     def is_formatting(self) -> bool:
         """Whether only white space, line breaks, quotes or comments differ, in a way that means the same."""
-        if self._essence(self.removed) != self._essence(self.added):
+        if self._essence(self.removed) != self._essence(self.added) or self._moves_lines():
             return False
         old, new = (
             [text for line in side if (text := code_of(self.file, line.text)).strip()]
@@ -56,6 +58,13 @@ class Hunk(BaseModel):
         if not self.file.endswith(INDENTED):
             return True
         return _same_nesting([_indent(text) for text in old], [_indent(text) for text in new])
+
+    def _moves_lines(self) -> bool:
+        """Whether the same lines stand in another order among those that stay."""
+        old, new = (
+            "".join(essence(line[1:], self.file) for line in self.body if line[0] in marks) for marks in (" -", " +")
+        )
+        return TRAILING_COMMA.sub("", old) != TRAILING_COMMA.sub("", new)
 
     def _essence(self, lines: Sequence[Line]) -> str:
         return TRAILING_COMMA.sub("", "".join(essence(line.text, self.file) for line in lines))
@@ -81,7 +90,14 @@ def hunks_of(diff: str) -> tuple[Hunk, ...]:
             removed, added, above, end = _sides(old, new, lines)
             found.append(
                 Hunk(
-                    file=path, old_file=old_file, new_start=new, new_end=end, removed=removed, added=added, above=above
+                    file=path,
+                    old_file=old_file,
+                    new_start=new,
+                    new_end=end,
+                    removed=removed,
+                    added=added,
+                    above=above,
+                    body=tuple(lines),
                 )
             )
     return tuple(found)

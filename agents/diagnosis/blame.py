@@ -47,6 +47,8 @@ def blamed_by_statement(findings: Triage) -> Suspect | None:
     """The suspect that is worth naming where there is no trace, but a statement that logged an error."""
     top = findings.suspects[0] if findings.suspects else None
     errors = " ".join(one.text for one in findings.templates if one.level in {"error", "critical", "fatal"})
+    if any(is_of_the_world(one.root.exception, one.root.message) for one in findings.traces):
+        return None
     needed = SURE if WORLD.search(errors[:20_000]) else STATED
     return top if errors and top is not None and top.score >= needed else None
 

@@ -4,11 +4,14 @@ from agents.diagnosis.blame import confidence, is_of_the_world, latent_frame
 from agents.diagnosis.exclusion import narrow
 from agents.diagnosis.nouns import Claim, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
-from agents.diagnosis.wording import headline, innermost, place, sound, subject
+from agents.diagnosis.wording import headline, innermost, place, sound, subject, trace_claim
 from agents.evidence import cite_lines
 from agents.frames import Trace
 from agents.suspects import SURE, Suspect
 from agents.triage import Triage
+
+AFTER_DEATH = 8
+"""Lines that a run time may write after the trace that a program dies of."""
 
 
 def code_cause(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...]) -> Diagnosis:
@@ -88,6 +91,9 @@ def _error_claims(findings: Triage) -> list[Claim]:
 
 def without_trace(findings: Triage) -> Diagnosis:
     claims = _error_claims(findings)
+    shared = next((one for one in findings.traces if _ends_in(findings, one)), None)
+    if shared is not None:
+        return _around(findings, shared)
     if not findings.bundle.logs("canary"):
         seen = "the canary left no logs"
     elif not claims:
@@ -109,3 +115,25 @@ def without_trace(findings: Triage) -> Diagnosis:
     if narrowed.category != "unknown":
         return narrowed
     return found.model_copy(update={"summary": f"{seen}; the cause is not known; {looked_at(findings)}", "notes": ()})
+
+
+def _ends_in(findings: Triage, trace: Trace) -> bool:
+    """Whether a log ends in a trace that says something around the program failed; soon, if its container died."""
+    lines = findings.bundle.contents[trace.item].rstrip("\n").count("\n") + 1
+    return is_of_the_world(trace.root.exception, trace.root.message) and trace.last_line >= lines - (
+        AFTER_DEATH if trace.item.endswith(".previous") else 0
+    )
+
+
+def _around(findings: Triage, trace: Trace) -> Diagnosis:
+    """What failed around both versions: the canary has no failure of its own."""
+    return Diagnosis(
+        category="infrastructure",
+        summary=f"{headline(trace)}; the stable version fails like this too, so the change is not the cause",
+        confidence="medium",
+        location=None,
+        culprit_commit=None,
+        suspects=findings.suspects,
+        claims=sound(findings.bundle, [trace_claim(findings.bundle, trace)]),
+        strategy=None,
+    )

@@ -88,6 +88,9 @@ class Mapper:
             self._lines[file] = text.split("\n")
         if not _is_of_package(found, text):
             return None
+        if _is_by_name(found):
+            is_there = agrees(found, self._lines[file]) or (frame.code is None and _runs(found, text) == 3)
+            return (2, found) if is_there else None
         defined = self._defined(found, text)
         if _is_compiled(frame.path, file) or not agrees(found, self._lines[file]):
             return (1, defined) if defined is not None else None
@@ -207,7 +210,7 @@ def _is_of_package(frame: Frame, text: str) -> bool:
 def _is_by_name(frame: Frame) -> bool:
     """Whether a frame's path shares no folder with the file that it was mapped to, and nothing else tells of one."""
     file = frame.file or ""
-    if "/" not in file or (frame.module and "/" not in frame.path):
+    if "/" not in file or (frame.module and "/" not in frame.path) or not frame.path:
         return False
     return shared_suffix(clean(frame.path).split("/"), file.split("/")) < 2
 

@@ -15,6 +15,7 @@ BUILT = re.compile(
 )
 SCRIPT = re.compile(r"\.(?:m|c)?jsx?$")
 SOURCES = (".ts", ".tsx", ".mts", ".cts", ".jsx", ".js", ".mjs", ".vue", ".svelte")
+CLASSES = (".cs", ".java", ".kt", ".php", ".vb")
 SITE = re.compile(r"(?:^|/)(?:site-packages|dist-packages)/")
 NODE = re.compile(r"^.*(?:^|/)node_modules/((?:@[^/]+/)?[^/]+)/(.*)$")
 GEM = re.compile(r"(?:^|/)gems/([^/]+?)-\d[^/]*/(.*)$")
@@ -30,7 +31,12 @@ def clean(path: str) -> str:
 
 
 def guesses(path: str, module: str | None) -> Iterator[str]:
-    """The path as the repository may have it, likeliest first."""
+    """The path as the repository may have it, likeliest first; by its class where the trace tells no path."""
+    if module and not path:
+        parts = re.split(r"[.+$\\\\]|::", module.partition("<")[0].partition("`")[0])
+        for end in range(len(parts), max(len(parts) - 2, 0), -1):
+            yield from ("/".join(parts[:end]) + extension for extension in CLASSES)
+        return
     if module and "/" not in path:
         yield from _of_class(path, module)
     yield path

@@ -33,7 +33,7 @@ def parse(diff: str) -> list[PatchedFile]:
     """The files of a unified diff; `NotReversible` where it cannot be told apart which they are."""
     try:
         return list(PatchSet(diff))
-    except UnidiffParseError as error:
+    except (UnidiffParseError, ValueError, IndexError) as error:
         raise NotReversible(f"the diff cannot be read: {error}") from error
 
 

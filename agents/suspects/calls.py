@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.changes import essence
 from agents.frames import Frame, simple_name
 from agents.suspects.change import Change
-from agents.suspects.clues import Call, Clues
+from agents.suspects.clues import RAISES, Call, Clues
 from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
 from agents.suspects.sources import Sources, holds, telling, uses
 from agents.syntax import Function, calls, names
@@ -35,6 +35,10 @@ GUARD = re.compile(
 """What keeps a value that is not there from being used."""
 FITS = 1.2
 """For an error about a value that is not there: the change writes none, or takes away what kept it out."""
+
+
+RESTYLED = 0.25
+"""What is left where a change says in other lines what was said before."""
 
 
 class Reach:
@@ -110,7 +114,13 @@ class Calls:
         self._common = frozenset(name for name, files in owners.items() if len(files) > MOST_NAMESAKES)
 
     def reasons(self, change: Change) -> Iterator[Reason]:
-        share = FITS if self._is_of_nothing and _empties(change) else 1.0
+        share = (
+            RESTYLED
+            if change.is_restyled or change.is_reworded
+            else FITS
+            if self._is_of_nothing and _empties(change)
+            else 1.0
+        )
         for reach in self._reaches:
             if reach.file in {change.file, change.hunk.old_file}:
                 yield from (_times(reason, share) for reason in self._in_the_file(change, reach))
@@ -163,6 +173,8 @@ class Calls:
         bearing = len(reach.named & change.words) / len(reach.named) if reach.named else 0.0
         if reach.call.depth == 0:
             return WEIGHTS["function"] + BEARING * bearing
+        if _throws(change):
+            return BARELY * RESTYLED
         bears = bool(reach.named & change.words) or bool(reach.behind & change.words)
         return (WEIGHTS["function"] if bears else BARELY) * OUTER**reach.call.depth
 
@@ -189,7 +201,8 @@ class Calls:
 
 
 def _times(reason: Reason, share: float) -> Reason:
-    return reason._replace(weight=reason.weight * share) if reason.kind in {"function", "used", "feeds"} else reason
+    is_meant = share < 1.0 or reason.kind in {"function", "used", "feeds"}
+    return reason._replace(weight=reason.weight * share) if is_meant else reason
 
 
 def _empties(change: Change) -> bool:
@@ -197,3 +210,9 @@ def _empties(change: Change) -> bool:
     if len(NOTHING_WRITTEN.findall(change.added)) > len(NOTHING_WRITTEN.findall(change.removed)):
         return True
     return len(GUARD.findall(change.removed)) > len(GUARD.findall(change.added))
+
+
+def _throws(change: Change) -> bool:
+    """Whether what a change puts in is no more than what is thrown."""
+    lines = [line.text for line in change.hunk.added if line.text.strip()]
+    return 0 < len(lines) <= 3 and any(RAISES.match(line) for line in lines)

@@ -1,6 +1,7 @@
 """One hunk of the range as it is weighed: what it says, defines and touches, each worked out when it is asked for."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -91,12 +92,47 @@ class Change:
         """The string literals of the lines that it put in."""
         return frozenset(text for line in self.hunk.added for text in strings(line.text) if len(text) < 400)
 
+    @cached_property
+    def is_restyled(self) -> bool:
+        """Whether its lines say nothing that those it took away did not, and what they leave out decides nothing."""
+        old, new = (Counter(_tokens(text)) for text in (self.removed, self.added))
+        gone = old - new
+        return bool(new) and not new - old and not any(DECIDES.fullmatch(token) for token in gone)
+
+    @cached_property
+    def is_reworded(self) -> bool:
+        """Whether it only gives texts that people read other words: what is no key, query or pattern."""
+        old, new = (QUOTED.sub("", text) for text in (self.removed, self.added))
+        if not self.removed.strip() or "".join(old.split()) != "".join(new.split()):
+            return False
+        texts = [Counter(QUOTED.findall(text)) for text in (self.removed, self.added)]
+        differing = [*(texts[0] - texts[1]), *(texts[1] - texts[0])]
+        return bool(differing) and all(PROSE_TEXT.search(text) and not QUERY.search(text) for text in differing)
+
     def _code(self, lines: Sequence[Line]) -> str:
         return "\n".join(code_of(self.file, line.text) for line in lines)
 
 
+TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
+QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
+PROSE_TEXT = re.compile(r"[A-Za-z]{2,}[ ,:.;]+[A-Za-z]{2,}")
+QUERY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|TABLE|INDEX)\b|[\\^$*]")
+SAYS_NOTHING = frozenset(
+    {"return", "const", "let", "var", "val", "final", "=", "=>", "->", ":=", "then", "end", "begin", "do"}
+)
+DECIDES = re.compile(
+    r"\W+|\d.*|[\"'].*|if|else|elif|elsif|unless|not|and|or|try|except|catch|rescue|raise|throw|await|yield|break|continue|is|in"
+)
+"""Tokens without which code does something else: operators, values, what branches."""
+
+
+def _tokens(code: str) -> list[str]:
+    return [token for token in TOKEN.findall(code) if token not in SAYS_NOTHING]
+
+
 SIGNATURE = re.compile(
-    r"\b(?:def|fun|func|function|fn)\b[^(]*\((?:self,\s*)?([^{]*)|^\s*(?:\w+\s+){1,4}\w+\s*\(([^;{]*)\)\s*(?:\{|throws|=>|:)"
+    r"\b(?:def|fun|func|function|fn)\b[^(]*\((?:self,\s*)?([^{]*)"
+    r"|^\s*(?:\w+\s+){1,4}\w+\s*\(([^;{]*)\)\s*(?:\{|throws|=>|:)"
 )
 PARAMETER = re.compile(r"(?:^|,)\s*(?:[\w<>\[\].?@*&]+\s+)?[*&$]*([A-Za-z_]\w*)\s*[:?=,)]?")
 

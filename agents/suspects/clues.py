@@ -81,7 +81,7 @@ def clues_of(
         demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
         packages=_packages(trace.root),
-        messages=(*((one.message, True) for one in chain if one.message), *logged),
+        messages=(*((one.message, one is trace.root) for one in chain if one.message), *logged),
     )
 
 
@@ -96,7 +96,7 @@ def _calls(chain: Sequence[Trace], code: Mapping[str, Sequence[str]]) -> tuple[C
     functions: set[tuple[str | None, str | None]] = set()
     depth = 0
     for one in chain:
-        for frame in one.frames:
+        for frame in one.frames if one is chain[0] else _beyond_rethrow(one, found):
             place = (frame.file, frame.function, frame.line)
             if frame.kind != "application" or not frame.file or place in seen or len(found) >= MOST_CALLS:
                 continue
@@ -107,6 +107,12 @@ def _calls(chain: Sequence[Trace], code: Mapping[str, Sequence[str]]) -> tuple[C
                 depth += 1
             functions.add((frame.file, frame.function))
     return tuple(found)
+
+
+def _beyond_rethrow(wrapper: Trace, found: Sequence[Call]) -> Sequence[Frame]:
+    """The frames of an exception that another one caused: where it was thrown is a handler, not on the way to it."""
+    ours = [frame for frame in wrapper.frames if frame.kind == "application" and frame.file]
+    return ours[1:] if found else ours
 
 
 def _with_code(frame: Frame, code: Mapping[str, Sequence[str]]) -> Frame:
@@ -132,7 +138,7 @@ def _packages(trace: Trace) -> tuple[str, ...]:
     for frame in trace.frames:
         if frame.kind == "application" and frame.file:
             break
-        package = package_of(frame)
+        package = package_of(frame) or (frame.module if frame.kind != "runtime" else None)
         if package is not None and package not in inner:
             inner.append(package)
     return tuple(inner[:10])

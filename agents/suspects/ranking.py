@@ -18,6 +18,8 @@ MOST_OF_A_COMMIT = 3
 LARGE = 50
 """Files of a commit from which on what it merely mentions may be by chance."""
 DILUTED = 0.5
+EARLIER = 0.6
+"""What counts of the earlier of two changes that only break something together."""
 
 
 def rank(
@@ -37,7 +39,7 @@ def rank(
     """
     sources = Sources(texts)
     changes = changes_of(commits, sources, difference)
-    weighed = _weighed(changes, clues, sources, origins, reached or {})
+    weighed = _in_order(list(_weighed(changes, clues, sources, origins, reached or {})), clues)
     return _ordered([(change, reasons, _score(change, reasons)) for change, reasons in weighed], sources)
 
 
@@ -74,6 +76,28 @@ def _weighed(
             best = {kind: _diluted(reason) for kind, reason in best.items()}
         if best:
             yield change, sorted(best.values(), key=lambda reason: -reason.weight)
+
+
+def _in_order(weighed: list[tuple[Change, list[Reason]]], clues: Clues) -> list[tuple[Change, list[Reason]]]:
+    """Of a change that took away what is missing and one that brought its use, the later one broke it.
+
+    Who wrote the failing line anew, with a use in it that was there before, did not.
+    """
+    took = {change.age for change, reasons in weighed for one in reasons if _takes(change, one, clues)}
+    wrote = {change.age: change for change, reasons in weighed for one in reasons if one.kind == "line"}
+    if not took or took & wrote.keys():
+        return weighed
+    kept = {age for age, change in wrote.items() if clues.absent & change.added_words & change.removed_words}
+    used = {age for age, change in wrote.items() if clues.absent & change.added_words} - kept
+    earlier = kept | ({age for age in took if used and min(used) < age} or used)
+    return [
+        (change, [one._replace(weight=one.weight * EARLIER) for one in reasons] if change.age in earlier else reasons)
+        for change, reasons in weighed
+    ]
+
+
+def _takes(change: Change, reason: Reason, clues: Clues) -> bool:
+    return reason.kind == "missing" and bool(clues.absent & change.defined_before)
 
 
 def _reached(change: Change, via: Mapping[str, str]) -> list[Reason]:

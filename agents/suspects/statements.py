@@ -16,6 +16,8 @@ from agents.syntax import code_of, language_of, strings
 PLACE = re.compile(
     r"%[-+ #0]*\d*(?:\.\d+)?[a-zA-Z@]|%\([\w.]+\)[a-z]|\$\{[^}]*\}|#\{[^}]*\}|\{[^{}]*\}|\$[a-zA-Z_]\w*|\\[nt\"']"
 )
+STRING = re.compile(r"[rbuf$@]{0,2}\"(?:[^\"\\\n]|\\.)*+\"|[rbuf]?'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
+PLACE_OF_VALUE = re.compile(r",\s*[\w.$]+(?=\s*[,)])")
 MASKED = re.compile(r"<\w+>|\"[^\"]*\"|'[^']*'|\[[^\]]*\]|[{}=]|\d+")
 PREFIX = re.compile(r"^.{0,120}?\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)\b\W*", re.IGNORECASE)
 SHORTEST = 10
@@ -39,7 +41,7 @@ class Statements:
         self._quiet = "\n".join(" ".join(text.split()) for text, is_error in clues.messages if not is_error)
 
     def reasons(self, change: Change) -> Iterator[Reason]:
-        if not change.is_source or change.is_test or not (self._errors or self._quiet):
+        if not change.is_source or change.is_test or not (self._errors or self._quiet) or _rewords(change):
             return
         for literal in change.literals:
             said = phrases(literal)
@@ -52,6 +54,12 @@ class Statements:
                 )
             elif all(part in self._quiet for part in said):
                 yield Reason("logged", WEIGHTS["logged"] * QUIET, f"it wrote {longest!r}, which only the canary logs")
+
+
+def _rewords(change: Change) -> bool:
+    """Whether a change only gives statements that were there other words."""
+    old, new = (STRING.sub("", PLACE_OF_VALUE.sub("", text)) for text in (change.removed, change.added))
+    return bool(change.removed.strip()) and "".join(old.split()) == "".join(new.split())
 
 
 def sought(templates: Sequence[Template]) -> list[str]:

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import EVERYWHERE, WEIGHTS, Kind, Reason, says_little
+from agents.syntax import strings
 
 ASKS = 4.0
 """What it weighs that a change brought the name in which the error misses."""
 MENTIONED_ONCE = 0.8
 """The share of a removal that is no definition: what only mentioned the name."""
+UNUSED = 0.2
+"""The share of a change that only does not use the name any more."""
 GENERIC = 0.3
 """What is left where a name is a word that every program uses for something."""
 MOST_MENTIONS = 3
@@ -52,7 +55,7 @@ class Symbols:
         is_gone = bool(pattern.search(change.removed)) and not pattern.search(change.added)
         is_new = bool(pattern.search(change.added)) and not pattern.search(change.removed)
         if name in clues.absent and is_gone:
-            share *= 1.0 if name in change.defined_before or not change.is_source else MENTIONED_ONCE
+            share *= _removal(change, name)
             return Reason("missing", WEIGHTS["missing"] * share, f"it took away {name!r}, which the error misses")
         if name in clues.demanded and is_new and name in change.defined_anew:
             return Reason("missing", WEIGHTS["missing"] * share, f"it asks for {name!r}, which the error misses")
@@ -72,6 +75,14 @@ class Symbols:
         if self._mentions[name] > MOST_MENTIONS:
             share *= 0.5
         return Reason(kind, WEIGHTS[kind] * share, f"it mentions {name!r}, as the error does")
+
+
+def _removal(change: Change, name: str) -> float:
+    """How much it says that a change took a name away: all where it was defined, little where it was only used."""
+    if name in change.defined_before or not change.is_source:
+        return 1.0
+    is_key = any(name in text for line in change.hunk.removed for text in strings(line.text))
+    return MENTIONED_ONCE if is_key else UNUSED
 
 
 def _whole(name: str) -> re.Pattern[str]:

@@ -120,6 +120,8 @@ def _entry(line: str) -> _Entry:
     """A line of `git ls-tree -l`."""
     about, _, path = line.partition("\t")
     mode, _, sha, size = about.split()
+    if not size.isdigit():
+        raise Denied(f"{path!r} is damaged in the repository")
     return _Entry(mode, sha, path, int(size))
 
 
