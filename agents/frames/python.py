@@ -13,8 +13,8 @@ from agents.frames.boxes import unboxed
 from agents.frames.nouns import Frame, Reader, Trace
 
 START = re.compile(r"(?:^|[\s|:+])(?P<mark>(?:Exception Group )?Traceback \(most recent call last\):)\s*$")
-FRAME = re.compile(r'^(?P<lead>[\s|>]*)File "(?P<path>[^"\n]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+?))?\s*$')
-ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.<>]*)(?::\s?(?P<message>.*))?$")
+FRAME = re.compile(r'^(?P<lead>[\s|>]*)File "(?P<path>[^"\n]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?\s*$')
+ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.<>]{0,300})(?::\s?(?P<message>.*))?$")
 EXCEPTION = re.compile(
     r"(?!(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)$)(?:.*\.\w+|.*[A-Z]\w*|\w*error)$"
 )
@@ -22,7 +22,7 @@ EXCEPTION = re.compile(
 BRIDGE = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception)")
 BARS = re.compile(r"^\s*[|+]")
 MARGIN = re.compile(r"^\s*[|+] ?")
-CARETS = re.compile(r"^[\s|]*[\^~]+[\s\^~]*$")
+CARETS = re.compile(r"^[\s|]*[\^~][\s\^~]*$")
 DEPENDENCY = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|__pypackages__|installed_wheels)/|\.(?:egg|whl)/|(?:^|/)external/[^/]*pypi"
 )
@@ -254,6 +254,7 @@ def _trace(first: int, last: int, ending: re.Match[str] | None, frames: list[Fra
 def _frame(path: str, line: int, function: str | None, code: str | None) -> Frame:
     """Logs repeat themselves: the same frame is one object."""
     path = path.replace("\\", "/")
+    function = function.rstrip() if function else None
     kind: Literal["application", "dependency", "runtime"] = "application"
     if DEPENDENCY.search(path):
         kind = "dependency"
