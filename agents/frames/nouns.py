@@ -24,7 +24,7 @@ class Frame(BaseModel):
     """Code of the program itself, of a package it was built with, or of the language's run time and libraries."""
     file: str | None = None
     module: str | None = None
-    """The qualified class or package where the trace names one: `com.acme.shop.Order`, `github.com/acme/shop/cart`."""
+    """The qualified class or package where the trace names one: `com.example.store.Order`, `example.com/store/cart`."""
 
 
 class Signature(BaseModel):
