@@ -43,6 +43,8 @@ LONGEST = 10_000
 """Characters of a row that are looked at for what was panicked with."""
 MOST_REQUEST = 60
 """Rows of the request that gin prints between its heading and the stack."""
+MOST_CAUSES = 100
+"""Errors kept of one chain."""
 MOST_GOROUTINES = 1000
 """Of a dump, that are looked at for the one that explains it."""
 
@@ -269,8 +271,10 @@ def _calls(trace: Trace) -> list[tuple[str, str | None]]:
 
 
 def _wrapping(cause: Trace, trace: Trace) -> Trace:
-    bare = cause.model_copy(update={"causes": ()})
-    return trace.model_copy(update={"first_line": cause.first_line, "causes": (*cause.causes, bare)})
+    causes = cause.causes
+    if len(causes) < MOST_CAUSES:
+        causes = (*causes, cause.model_copy(update={"causes": ()}))
+    return trace.model_copy(update={"first_line": cause.first_line, "causes": causes})
 
 
 def _read_race(lines: Sequence[str], first: int) -> tuple[int, Trace | None]:

@@ -133,7 +133,7 @@ def _frame(path: str, line: int, name: str | None, code: str | None) -> Frame:
 def _split(name: str) -> tuple[str, str | None]:
     """A qualified name's package, and the function as the source calls it: no receiver, closure or type arguments.
 
-    `acme.com/shop/cart.(*Store).Add.func1` is `Add` of `acme.com/shop/cart`: the source has no name for a closure.
+    `example.com/store/cart.(*Cart).Add.func1` is `Add`: the source has no name for a closure.
     """
     slash = name.partition("(")[0].partition("[")[0].rfind("/")
     dot = name.find(".", slash + 1)

@@ -13,8 +13,8 @@ from agents.frames.boxes import unboxed
 from agents.frames.nouns import Frame, Reader, Trace
 
 START = re.compile(r"(?:^|[\s|:+])(?P<mark>(?:Exception Group )?Traceback \(most recent call last\):)\s*$")
-FRAME = re.compile(r'^(?P<lead>[\s|>]*)File "(?P<path>[^"\n]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+?))?\s*$')
-ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.<>]*)(?::\s?(?P<message>.*))?$")
+FRAME = re.compile(r'^(?P<lead>[\s|>]*)File "(?P<path>[^"\n]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?\s*$')
+ENDING = re.compile(r"^(?P<type>[A-Za-z_][\w.<>]{0,300})(?::\s?(?P<message>.*))?$")
 EXCEPTION = re.compile(
     r"(?!(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)$)(?:.*\.\w+|.*[A-Z]\w*|\w*error)$"
 )
@@ -22,7 +22,7 @@ EXCEPTION = re.compile(
 BRIDGE = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception)")
 BARS = re.compile(r"^\s*[|+]")
 MARGIN = re.compile(r"^\s*[|+] ?")
-CARETS = re.compile(r"^[\s|]*[\^~]+[\s\^~]*$")
+CARETS = re.compile(r"^[\s|]*[\^~][\s\^~]*$")
 DEPENDENCY = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|__pypackages__|installed_wheels)/|\.(?:egg|whl)/|(?:^|/)external/[^/]*pypi"
 )
@@ -37,6 +37,8 @@ DUMPED_FRAME = re.compile(r'^\s*File "(?P<path>[^"\n]+)", line (?P<line>\d{1,9})
 MOST_IN_DUMP = 10_000
 """Lines of the threads that one dump shows."""
 GROUPS = frozenset({"ExceptionGroup", "BaseExceptionGroup"})
+MOST_CAUSES = 100
+"""Exceptions kept of one chain or group; Python itself prints fifteen of a group."""
 LONGEST_TRACE = 2000
 """Lines read of one trace: a recursion error repeats itself a thousand times."""
 LONGEST_MESSAGE = 50
@@ -126,13 +128,17 @@ def _after_chain(lines: Sequence[str], found: list[Trace], trace: Trace) -> Trac
     if not found or not _is_chained(lines, found[-1].last_line, trace.first_line):
         return trace
     previous = found.pop()
-    bare = previous.model_copy(update={"causes": ()})
-    return trace.model_copy(update={"first_line": previous.first_line, "causes": (*previous.causes, bare)})
+    causes = previous.causes
+    if len(causes) < MOST_CAUSES:
+        causes = (*causes, previous.model_copy(update={"causes": ()}))
+    return trace.model_copy(update={"first_line": previous.first_line, "causes": causes})
 
 
 def _with_member(lines: Sequence[str], group: Trace, member: Trace) -> Trace:
     """A group with one more of its exceptions. Where that one has a cause, the cause has been read just before it."""
     causes = group.causes
+    if len(causes) >= MOST_CAUSES:
+        return group.model_copy(update={"last_line": member.last_line})
     if causes and _is_chained(lines, group.last_line, member.first_line):
         cause = max(causes, key=lambda one: one.last_line)
         member = member.model_copy(update={"first_line": cause.first_line})
@@ -226,7 +232,7 @@ def _read_dump(lines: Sequence[str], first: int) -> tuple[Trace | None, int]:
         if thread["current"].startswith("Current"):
             break
     if not chosen:
-        return None, first + 1
+        return None, max(at, first + 1)
     name = "Fatal Python error" if fatal and not fatal["timeout"] else fatal["timeout"] if fatal else None
     message = (fatal["message"] or "").strip() if fatal else ""
     trace = _trace(first, last, None, list(reversed(chosen)))
@@ -248,6 +254,7 @@ def _trace(first: int, last: int, ending: re.Match[str] | None, frames: list[Fra
 def _frame(path: str, line: int, function: str | None, code: str | None) -> Frame:
     """Logs repeat themselves: the same frame is one object."""
     path = path.replace("\\", "/")
+    function = function.rstrip() if function else None
     kind: Literal["application", "dependency", "runtime"] = "application"
     if DEPENDENCY.search(path):
         kind = "dependency"
