@@ -25,8 +25,8 @@ ANYWHERE = re.compile(
     r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b|(?i:\"level\"\s{0,4}:\s{0,4}\"(\w{1,20})\"|\[(\w{4,8})\])"
 )
 FAILED = re.compile(
-    r"(?i)(?<!no )(?<!0 )(?<!without )\b(?:errors?|fail(?:ed|ure)|exception|fatal|cannot|can't|could not|unable to|refused"
-    r"|denied|panic(?:ked)?|aborted|crash(?:ed)?)\b(?! ?[=:]? ?(?:0|none|null|false)\b)"
+    r"(?i)(?<!no )(?<!0 )(?<!without )\b(?:errors?|fail(?:ed|ure)|exception|fatal|cannot|can't|could not|unable to"
+    r"|refused|denied|panic(?:ked)?|aborted|crash(?:ed)?)\b(?! ?[=:]? ?(?:0|none|null|false)\b)"
 )
 """Words that make an error of a line that names no level."""
 _TENS: tuple[Level, ...] = ("debug", "debug", "info", "warning", "error", "critical")
