@@ -11,6 +11,7 @@ from agents.changes import FieldChange
 from agents.diagnosis import Diagnosis
 from agents.evidence import Bundle
 from agents.frames import Trace
+from agents.logs import Excerpt
 from agents.patch import Patch
 from agents.podstates import State
 from agents.tools import Place, Sources, describe
@@ -48,6 +49,7 @@ def findings_of(seen: Survey, rules: Diagnosis, sources: Sources) -> dict[str, A
         "rules": _diagnosis(rules),
         "traces": [_trace(seen.bundle, one) for one in traces],
         "messages": _rows(messages),
+        "excerpt": None if traces or messages else _excerpt(findings.excerpt),
         "states": _rows([_state(one) for one in findings.states.own]),
         "fields": _rows([_field(one, sources) for one in findings.fields]),
         "values": _rows([shown_value(one, sources) for one in findings.values]),
@@ -104,6 +106,12 @@ def _trace(bundle: Bundle, trace: Trace) -> dict[str, str]:
     files = [f"{frame.file}:{frame.line} in {frame.function}" for frame in trace.root.frames if frame.file]
     mapped = [f"files, innermost first: {', '.join(files)}"] if files else []
     return {"text": "\n".join([*quoted, *mapped]), "source": trace.item}
+
+
+def _excerpt(short: Excerpt | None) -> dict[str, str] | None:
+    if short is None or not short.rows:
+        return None
+    return {"text": "\n".join(_rows(short.rows)), "note": short.note}
 
 
 def _state(state: State) -> str:

@@ -25,7 +25,7 @@ from agents.errors import Denied
 from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
 from agents.frames import Frame, Signature, Trace, find_traces
-from agents.logs import Difference, Template, compare, digest
+from agents.logs import Difference, Excerpt, Template, compare, digest, excerpt
 from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
 from agents.source import Identity, Seen, identity, look_at_source, resolve
 from agents.suspects import Suspect
@@ -36,6 +36,8 @@ Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
 MOST_TRACES = 20
 MOST_TEMPLATES = 20
+MOST_EXCERPT = 40
+"""Rows of the canary's logs in short."""
 MOST_BLAMED = 40
 """Changed values whose commit is looked for."""
 
@@ -54,6 +56,8 @@ class Triage(BaseModel):
     """What only the canary logs, or logs at another level."""
     differences: tuple[Difference, ...]
     """Those, and what it logs more or less often, or not at all."""
+    excerpt: Excerpt | None = None
+    """The canary's logs in short, if it has any."""
     slowdown: Slowdown | None
     """What the canary answers more slowly."""
     states: Found
@@ -76,7 +80,7 @@ class Triage(BaseModel):
 async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
     """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
     notes: list[str] = []
-    traces, differences, old = await asyncio.to_thread(_read_logs, bundle)
+    traces, differences, old, short = await asyncio.to_thread(_read_logs, bundle)
     templates = tuple(one.template for one in differences if one.how in {"new", "level"})
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
@@ -98,6 +102,7 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         signature=_signature(found.trace, found.texts),
         templates=templates[:MOST_TEMPLATES],
         differences=differences[:MOST_TEMPLATES],
+        excerpt=short,
         slowdown=seen.slowdown,
         states=states,
         fields=fields,
@@ -111,8 +116,10 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
     )
 
 
-def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity]]:
-    """The canary's traces, what it logs otherwise than the stable version, and the stable version's traces."""
+def _read_logs(
+    bundle: Bundle,
+) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity], Excerpt | None]:
+    """The canary's traces, what it logs otherwise than the stable version, the stable version's traces, an excerpt."""
 
     def texts(side: Side) -> list[tuple[str, str]]:
         return [(item.id, bundle.contents[item.id]) for item in bundle.logs(side)]
@@ -123,7 +130,10 @@ def _read_logs(bundle: Bundle) -> tuple[tuple[Trace, ...], tuple[Difference, ...
     old = frozenset(identity(trace) for trace in traces("stable"))
     # a Job of the analysis writes what failed where the canary's own logs are clean
     failures = traces("canary") or traces("none")
-    return tuple(failures), compare(digest(texts("stable")), digest(texts("canary"))), old
+    stable, canary = digest(texts("stable")), digest(texts("canary"))
+    differences = compare(stable, canary)
+    short = excerpt(canary, differences, MOST_EXCERPT) if canary.total else None
+    return tuple(failures), differences, old, short
 
 
 def _slowdown(bundle: Bundle) -> Slowdown | None:

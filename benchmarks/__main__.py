@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, repository, start, storm, tokens
+from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, reduce, repository, start, storm, tokens
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "storm": storm.measure,
     "tokens": tokens.measure,
     "capture": capture.measure,
+    "reduce": reduce.measure,
     "diagnose": diagnose.measure,
     "crash": crash.measure,
     "fuzz": fuzz.measure,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agents.frames import find_traces
 from agents.frames.finding import READERS
-from agents.logs import level_of, mask, rows_of, strip_prefix
+from agents.logs import compare, digest, events_of, excerpt, level_of, mask, rows_of, strip_prefix
 from agents.redaction import Redactor
 from agents.traffic import answers_in
 
@@ -47,9 +47,19 @@ def targets() -> Mapping[str, Target]:
     found["logs.rows"] = rows_of
     found["logs.mask"] = lambda text: [mask(strip_prefix(line)) for line in text.split("\n")]
     found["logs.level"] = lambda text: [level_of(line) for line in text.split("\n")]
+    found["logs.events"] = lambda text: list(events_of("log", text))
+    found["logs.digest"] = lambda text: digest([("log", text)])
+    found["logs.compare"] = _both_sides
     found["traffic"] = lambda text: answers_in("log", text.split("\n"))
     found["redaction"] = lambda text: Redactor().redact_text(text)
     return found
+
+
+def _both_sides(text: str) -> object:
+    """What is compared and shown of a text's second half, as if the first were the stable version's."""
+    half = len(text) // 2
+    stable, canary = digest([("stable", text[:half])]), digest([("canary", text[half:])])
+    return excerpt(canary, compare(stable, canary))
 
 
 def _of_rows(find: Callable[[list[str]], object]) -> Target:

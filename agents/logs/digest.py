@@ -163,14 +163,18 @@ class Digest:
         keys: Sequence[str],
         seen: int,
     ) -> None:
-        for at, key in enumerate(keys):
-            known = placed.get(key)
-            if known is not None:
-                status = known.place.read(lines[at])
-                kind = known.kinds.get(status)
-                if kind is None:
-                    kind = known.kinds[status] = self._kind(item, lines, at, seen, status)
-                here[kind] += 1
+        read = {key: known.place.read for key, known in placed.items()}
+        found = [(key, read[key](line)) if key in read else None for key, line in zip(keys, lines, strict=True)]
+        first: dict[tuple[str, str] | None, int] = {}
+        for one, count in Counter(found).items():
+            if one is None:
+                continue
+            key, status = one
+            kind = placed[key].kinds.get(status)
+            if kind is None:
+                first = first or {one: at for at, one in reversed([*enumerate(found)])}
+                kind = placed[key].kinds[status] = self._kind(item, lines, first[one], seen, status)
+            here[kind] += count
 
     def _kind(self, item: str, lines: Sequence[str], at: int, seen: int, status: str) -> Kind:
         """The kind of a line whose key is new, by the finer key where it has been read before."""

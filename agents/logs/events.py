@@ -69,16 +69,19 @@ def event_at(item: str, lines: Sequence[str], at: int, number: int, rows: int = 
     """The event that begins at `lines[at]`, which is line `number` of the item, with at most so many rows."""
     line = unwrap(lines[at])
     event = _read(item, line.text, number, line.time)
-    is_serious = RANK[event.level] >= RANK["warning"]
+    begun = _Begun(line.text, is_serious=RANK[event.level] >= RANK["warning"])
     below: list[str] = []
+    if not line.text.strip():
+        return event  # nothing belongs to a blank line: a thousand of them must not be read a thousand times
     after = [unwrap(lines[at + 1])] if rows and at + 1 < len(lines) else []
     while after and len(below) < rows:
         row, following = after.pop(), at + len(below) + 2
         after = [unwrap(lines[following])] if following < len(lines) else []
         next_text = after[0].text if after else ""
-        if row.stream != line.stream or not _continues(row.text, below, line.text, next_text, is_serious=is_serious):
+        if row.stream != line.stream or not begun.goes_on(row.text, next_text):
             break
         below.append(row.text)
+        begun.add(row.text)
     while below and not below[-1].strip():
         below.pop()
     if not below:
@@ -95,18 +98,30 @@ def event_at(item: str, lines: Sequence[str], at: int, number: int, rows: int = 
     )
 
 
-def _continues(text: str, rows: Sequence[str], first: str, below: str, *, is_serious: bool) -> bool:
-    """Whether a line belongs to the event before it: rows, blank lines between them, and how Python ends a trace."""
-    if is_row(text, below) or not text.strip():
-        return True
-    if FAILURE.match(text) and FRAME.match(below) and not rows and is_serious:
-        return True
-    before = next((row for row in reversed(rows) if row.strip()), first)
-    return (
-        before[:1].isspace()
-        and ENDING.match(text) is not None
-        and any(row.startswith(OPENING) for row in (first, *rows))
-    )
+class _Begun:
+    """What an event's rows so far say of whether the next line belongs to it."""
+
+    def __init__(self, first: str, *, is_serious: bool) -> None:
+        self._is_serious = is_serious
+        self._has_rows = False
+        self._last = first
+        """The last row that is not blank."""
+        self._is_open = first.startswith(OPENING)
+        """Whether a trace of Python's has begun, which ends in a line that is not indented."""
+
+    def add(self, row: str) -> None:
+        """Take a row in."""
+        self._has_rows = True
+        self._last = row if row.strip() else self._last
+        self._is_open = self._is_open or row.startswith(OPENING)
+
+    def goes_on(self, text: str, below: str) -> bool:
+        """Whether a line belongs to the event: rows, blank lines between them, and how Python ends a trace."""
+        if is_row(text, below) or not text.strip():
+            return True
+        if not self._has_rows and self._is_serious and FAILURE.match(text) and FRAME.match(below):
+            return True
+        return self._is_open and self._last[:1].isspace() and ENDING.match(text) is not None
 
 
 def _read(item: str, text: str, number: int, time: str | None) -> Event:

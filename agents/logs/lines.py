@@ -14,8 +14,8 @@ SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
 """The letters of which Kubernetes makes the random end of a pod's name."""
 STREAM = re.compile(
     r"\[(?P<kubectl>pod/[^\s/\]]{1,253}/[^\s/\]]{1,63})\] ?"
-    r"|(?P<compose>[A-Za-z][\w.]*(?:[.-][\w.]+)*[-_]\d{1,4}) {1,64}\| ?"
-    rf"|(?P<stern>[a-z][a-z0-9]*(?:-[a-z0-9]+)*-{SAFE}{{5}} (?:\u203a )?[a-z0-9]+(?:-[a-z0-9]+)*) (?=\S)"
+    r"|(?P<compose>[A-Za-z][\w.-]{0,253}[-_]\d{1,4}) {1,64}\| ?"
+    rf"|(?P<stern>[a-z][a-z0-9-]{{0,246}}-{SAFE}{{5}} (?:\u203a )?[a-z0-9][a-z0-9-]{{0,62}}) (?=\S)"
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,253} (?P<syslog>[\w./-]{1,64}\[\d{1,10}\]): ?"
 )
 DOCKER = '{"log":"'

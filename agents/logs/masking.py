@@ -8,7 +8,8 @@ LONGEST = 2000
 KEY = re.compile(r"[0-9][0-9a-fA-F]*+(?:[.:-][0-9][0-9a-fA-F]*+|-[0-9a-f]{4}(?=-)|-[0-9a-f]{12}\b)*+")
 """Numbers, times, addresses, ids: from the first digit on as far as hexadecimal digits go, with what joins them."""
 LETTERED_ID = re.compile(
-    r"(?<![0-9A-Za-z])(?=[0-9A-Za-z]{6})(?:[a-fA-F]++[0-9][0-9a-fA-F]*+(?![0-9A-Za-z])|[a-f]{8,}+(?![0-9A-Za-z])|[A-Za-z]++[0-9]++[A-Za-z]++[0-9][0-9A-Za-z]*+)"
+    r"(?<![0-9A-Za-z])(?=[0-9A-Za-z]{6})(?:[a-fA-F]++[0-9][0-9a-fA-F]*+(?![0-9A-Za-z])"
+    r"|[a-f]{8,}+(?![0-9A-Za-z])|[A-Za-z]++[0-9]++[A-Za-z]++[0-9][0-9A-Za-z]*+)"
 )
 """An id that begins with letters."""
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}")
@@ -21,7 +22,7 @@ CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 """A quoted name that is no value: an environment variable, a constant."""
 OWNER = re.compile(
     r"(?<![\w.-])(?P<key>[A-Za-z_.]{0,40}(?:user|name|host|node|pod|tenant|customer|session|token|email|id|ID|Id|ip|addr|address|key|sha"
-    r"|version|owner|peer|client|trace|span))(?P<is>=|: ?(?=\S+(?:,|$)))(?P<value>[^\s,;\"'\])}]+)"
+    r"|version|owner|peer|client|trace|span))(?P<is>=|: ?(?=[^\s,]{1,200}+(?:,|$)))(?P<value>[^\s,;\"'\])}]+)"
 )
 """A name and the value that it has here: `user=alice`."""
 ORDINAL = re.compile(r"\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)\b(?!s)")
@@ -44,12 +45,13 @@ VARIABLE = re.compile(
 NAMED = {"duration": "number", "uuid": "id"}
 """What is masked alike, since the same value is written now this way, now that."""
 STATUS_BEFORE = re.compile(
-    r"(?:HTTP/[\d.]+\"?|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+/\S*|(?:status|code|Status|Code)[\"']?\s*[=:])\s*[\"']?$"
+    r"(?:HTTP/[\d.]{1,5}\"?\s*|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+/\S*\s+|(?:[sS]tatus|[cC]ode)[\"']?\s*[=:]\s*)"
+    r"[\"']?$"
 )
 STATUS = re.compile(
-    r"(?:HTTP/[\d.]{1,5}\"?|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /[^\s\"]{0,2000}"
-    r"|(?:[sS]tatus|[cC]ode)[\"']?[ \t]{0,4}[=:])"
-    r"[ \t]{0,4}[\"']?(?P<status>[1-5]\d\d)(?![\w.-])"
+    r"(?:HTTP/[\d.]{1,5}\"?[ \t]{0,4}|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /[^\s\"]{0,2000}+\"?[ \t]{1,4}"
+    r"|(?:[sS]tatus|[cC]ode)[\"']?[ \t]{0,4}[=:][ \t]{0,4})"
+    r"[\"']?(?P<status>[1-5]\d\d)(?![\w.-])"
 )
 JOINED = re.compile(r"[^0-9a-fA-F.:-][^0-9]*$")
 
@@ -109,11 +111,12 @@ class StatusPlace:
     of the key, so that it can be found without looking at the rest.
     """
 
-    __slots__ = ("_before", "_mark")
+    __slots__ = ("_mark", "_times")
 
-    def __init__(self, mark: str, before: int) -> None:
+    def __init__(self, mark: str, times: int) -> None:
         self._mark = mark
-        self._before = before
+        self._times = times
+        """How often the mark stands before the status, the one that ends there included."""
 
     @classmethod
     def of(cls, line: str) -> "StatusPlace | None":
@@ -123,14 +126,9 @@ class StatusPlace:
             return None
         before = line[: found.start("status")]
         mark = JOINED.search(before[-40:])
-        return cls(mark.group(), before.count(mark.group()) - 1) if mark else None
+        return cls(mark.group(), before.count(mark.group())) if mark else None
 
     def read(self, line: str) -> str:
         """The status of a line of the key, empty where it is none."""
-        at = -len(self._mark)
-        for _ in range(self._before + 1):
-            at = line.find(self._mark, at + len(self._mark))
-            if at < 0:
-                return ""
-        at += len(self._mark)
-        return line[at : at + 3]
+        parts = line.split(self._mark, self._times)
+        return parts[-1][:3] if len(parts) > self._times else ""

@@ -20,7 +20,8 @@ DATE_TIME = (
 TIME = re.compile(rf"\[?(?P<time>{DATE_TIME})(?P<close>\])?[ \t]*(?:[|-][ \t]+)?")
 GROUP = r"\[[^\]\[]{0,120}\]|\([^)(]{0,120}\)"
 AFTER_TIME = re.compile(
-    rf"(?P<before>(?:(?:{GROUP}|\d{{1,10}}|[|-])[ \t]*+){{0,5}}?(?:[A-Za-z_][\w.$/-]{{0,100}}[ \t]+(?:[-|][ \t]+)?)?)"
+    rf"(?P<before>(?:(?:{GROUP}|\d{{1,10}}+|[|-])[ \t]*+){{0,5}}?"
+    r"(?:[A-Za-z_][\w.$/-]{0,100}[ \t]++(?:[-|][ \t]++)?)?)"
     rf"(?:(?P<bare>{NAMED})\b|\[(?:[\w-]+:)?(?P<group>(?i:{NAMED})) *\]|(?P<dotted>[a-z]+\.)(?P<channel>{NAMED})\b"
     rf"|(?P<low>(?:debug|info|warn|warning|error|fatal|critical)\b)(?=[:\t]| *\|))\]?:?[ \t]*"
 )
@@ -62,8 +63,8 @@ ROW = re.compile(
 )
 """A line that continues what the lines before it began: a row of a trace, an indented line, the end of a structure."""
 
-GO_NAME = re.compile(r"[\w.*/()\[\]@-]+\.[\w.*()\[\]-]+")
-GO_CALL = re.compile(r"[\w/*@-]+\.[\w./()*@\[\]-]*\(.{0,200}\)$")
+GO_NAME = re.compile(r"[\w.*/()\[\]@-]+\.[\w*()\[\]-]++")
+GO_CALL = re.compile(r"[\w/*@-]+\.(?:[\w./)*@\[\]-]*+\()++.{0,200}\)$")
 
 
 class Head(NamedTuple):

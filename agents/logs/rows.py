@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agents.logs.lines import unwrap
 from agents.logs.plain import TIME, is_row
-from agents.logs.structured import QUOTED, folded, unescaped
+from agents.logs.structured import OPENED, folded, unescaped
 
 LONGEST_JOINED = 1_000_000
 """Characters of a line that are put together again from its parts."""
@@ -76,9 +76,11 @@ def _unfolded(line: str) -> tuple[str, ...]:
             return rows
     if "\\n" not in line:
         return ()
-    for quoted in QUOTED.finditer(line):
-        if "\\n" in quoted[1] and ESCAPED.search(quoted[1]):
-            inside = unescaped(quoted[1]).split("\n")
+    for quoted in OPENED.finditer(line):
+        if not quoted["close"]:
+            break
+        if "\\n" in quoted["inside"] and ESCAPED.search(quoted["inside"]):
+            inside = unescaped(quoted["inside"]).split("\n")
             return (line[: quoted.start()].rstrip(" ={"), *inside) if quoted.start() else tuple(inside)
     if ESCAPED.search(line):
         return tuple(part.replace("\\t", "\t") for part in ESCAPED_END.split(line))

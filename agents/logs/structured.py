@@ -48,6 +48,8 @@ NESTED = frozenset(_names("record log error err exception fields http req res re
 """Objects whose fields count as the line's own."""
 PAIR = re.compile(r"([\w.@/-]{1,100})=")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"')
+OPENED = re.compile(r'"(?P<inside>(?:[^"\\]|\\.)*+)(?P<close>"?)')
+"""A quoted string, closed or not: where many are looked for, one that is not closed must end the search."""
 TAIL = re.compile(r"\s(?:\{(?=\")|(?=[\w.-]{1,100}=[^\s=]))")
 """Where fields may begin after a message."""
 LOGFMT = re.compile(r"(?:^|\s)(?:level|lvl|severity|msg|message|ts|time|err|error)=")

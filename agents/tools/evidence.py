@@ -10,14 +10,17 @@ from pydantic import Field
 from agents.changes import ValueChange, manifest_changes, read_manifests
 from agents.evidence import Item
 from agents.evidence.origin import label
+from agents.logs import Digest, Excerpt, compare, digest, excerpt
 from agents.redaction import names_secret
-from agents.tools.reply import Reply, listing, page, refused
+from agents.tools.reply import Reply, cut, fit, listing, page, refused
 from agents.tools.sources import Place, Sources
 
 Side = Literal["any", "stable", "canary"]
 ItemId = Annotated[str, Field(max_length=400, description="An item's id, as list_evidence gives it")]
 FirstLine = Annotated[int, Field(ge=1, description="Line to begin with, from 1")]
 Lines = Annotated[int, Field(ge=1, le=200, description="How many lines")]
+BUDGETS = (200, 140, 100, 70, 50, 30, 20, 10)
+"""Rows of an excerpt, until it fits on a page."""
 STATE = ("/status", "/metadata/deletionTimestamp", "/metadata/creationTimestamp", "/spec/nodeName")
 
 
@@ -56,6 +59,16 @@ class EvidenceTools:
         found = await asyncio.to_thread(self._search, items, wanted, around)
         searched = f"matching lines in {len(items)} items"
         return listing(found, "matching lines", searched, "name an item, a side or a longer text to see less").render()
+
+    async def sum_up_logs(self, side: Literal["stable", "canary"] = "canary") -> str:
+        """Show what one side's logs say in short: the lines that tell most, and how often each kind of line comes."""
+        items = self._bundle.logs(side)
+        if not items:
+            return refused("gone", f"there are no logs of the {side} version").render()
+        shown = await asyncio.to_thread(self._sum_up, side)
+        how = "for more: read_evidence around a line, or search_evidence"
+        text = "\n".join(cut(row) for row in shown.rows)
+        return Reply(status="truncated", source=f"logs of the {side}", text=text, note=f"{shown.note}; {how}").render()
 
     async def show_pods(self, side: Side = "any") -> str:
         """Show the state of the pods: phases, exit codes, reasons, restarts. Each line is `<item>#<JSON pointer>`."""
@@ -97,6 +110,20 @@ class EvidenceTools:
         if name not in self._bundle.contents:
             return refused(item.status, item.reason or "it has no content")
         return page(self._bundle.contents[name].split("\n"), first, count, name, "read_evidence")
+
+    def _sum_up(self, side: Literal["stable", "canary"]) -> Excerpt:
+        """The longest excerpt that fits on a page: it is not in the order of what tells most, so none may be cut."""
+        old, new = (self._digest(one) for one in ("stable", "canary"))
+        of, against = (new, old) if side == "canary" else (old, new)
+        differences = compare(against, of) if of.lines and against.lines else ()
+        shown = (excerpt(of, differences, budget) for budget in BUDGETS)
+        return next(
+            (one for one in shown if len(fit([cut(row) for row in one.rows])) == len(one.rows)),
+            excerpt(of, differences, 1),
+        )
+
+    def _digest(self, side: Literal["stable", "canary"]) -> Digest:
+        return digest((item.id, self._bundle.contents[item.id]) for item in self._bundle.logs(side))
 
     def _search(self, items: Sequence[Item], wanted: Sequence[str], around: int) -> list[str]:
         rows: list[str] = []

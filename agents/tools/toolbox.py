@@ -21,6 +21,7 @@ def reading_tools(sources: Sources, written: Written | None = None) -> list[Base
         evidence.list_evidence,
         evidence.read_evidence,
         evidence.search_evidence,
+        evidence.sum_up_logs,
         evidence.show_pods,
         evidence.compare_deployed,
     ]

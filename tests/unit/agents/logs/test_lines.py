@@ -45,6 +45,8 @@ def test_a_line_names_its_level_near_its_start(line: str, level: str | None) -> 
         ("from 10.0.0.1:5432", "from 192.168.7.9:1"),
         ("commit 4bf92f3577 done", "commit 00f067aa0b done"),
         ("at 0x7f3a", "at 0xdead"),
+        ('"GET /items/512 HTTP/1.1" 200 9', '"GET /items/404 HTTP/1.1" 200 9'),
+        ("GET /items?page=512&size=9 304", "GET /items?page=73&size=9 304"),
         ("since 2026-11-24T12:00:00Z", "since 2025-01-01 00:00:00,123"),
     ],
 )

@@ -1,6 +1,7 @@
 """What a model can learn of the evidence: pages, searches and comparisons, each bounded and with a status."""
 
 import json
+import re
 import time
 
 import pytest
@@ -101,6 +102,30 @@ async def test_a_gap_is_told_with_its_reason_and_never_as_an_empty_log() -> None
     assert answer == "status: gone\nreason: the pod was deleted"
 
 
+async def test_a_long_log_is_summed_up_on_a_page_with_its_decisive_line_and_how_to_see_more() -> None:
+    ordinary = [
+        f"2026-11-24T12:00:00Z INFO served request {at} of 10.0.0.{at % 256} in {at} ms" for at in range(20_000)
+    ]
+    ordinary[9_000] = "2026-11-24T12:00:01Z WARN the price table has no currency column"
+    answer = await ask(Scene(log="\n".join(ordinary)), "sum_up_logs", side="canary")
+    assert f"{LOG}#L9001-9001| 2026-11-24T12:00:01Z WARN the price table has no currency column" in answer
+    assert "19999 times" in answer
+    assert re.search(r"shown: \d+ of 20000 lines, 2 of 2 kinds of messages; for more: read_evidence", answer)
+    assert len(answer.split("\n")) <= 210
+    kinds = [f"ERROR {chr(97 + at % 26)}{chr(97 + at // 26)}x could not be {'padded ' * 30}" for at in range(600)]
+    crowded = await ask(Scene(log="\n".join(kinds)), "sum_up_logs", side="canary")
+    assert len(crowded.encode()) < MOST_BYTES + 1000
+    assert "of 600 kinds" in crowded
+
+
+async def test_logs_that_were_not_captured_are_not_summed_up_as_empty() -> None:
+    scene = Scene()
+    contents = {name: text for name, text in scene.bundle.contents.items() if not name.startswith("logs/stable")}
+    scene.bundle = Bundle(manifest=scene.bundle.manifest, contents=contents)
+    answer = await ask(scene, "sum_up_logs", side="stable")
+    assert answer == "status: gone\nreason: there are no logs of the stable version"
+
+
 async def test_pods_are_shown_value_by_value_with_the_pointer_that_cites_each() -> None:
     answer = await ask(Scene(), "show_pods", side="canary")
     assert "objects/pod/shop-5f8b9d7c4-x2v7q#/status/containerStatuses/0/restartCount = 3" in answer
@@ -135,7 +160,14 @@ async def test_values_of_manifests_are_compared_without_their_secrets() -> None:
 
 async def test_only_what_is_at_hand_is_offered() -> None:
     names = {one.name for one in reading_tools(sources_of(Scene().bundle, None, None))}
-    assert names == {"list_evidence", "read_evidence", "search_evidence", "show_pods", "compare_deployed"}
+    assert names == {
+        "list_evidence",
+        "read_evidence",
+        "search_evidence",
+        "sum_up_logs",
+        "show_pods",
+        "compare_deployed",
+    }
 
 
 async def test_hostile_lines_stay_inside_their_quotation() -> None:
