@@ -242,3 +242,21 @@ def test_where_the_versions_of_libraries_do_not_fit_any_that_was_raised_is_suspe
     diff = diff_trees(old, new, context=3)
     suspects = rank([commit(1, diff)], clues_of(trace, ()), texts)
     assert bool(suspects and suspects[0].score >= WORTH_NAMING) is is_named
+
+
+async def test_a_row_of_a_table_is_a_change_of_the_table_which_the_failing_line_uses() -> None:
+    app = "from shop.rates import RATES\n\n\ndef net(cents, country):\n    return cents / RATES[country]\n"
+    rows = "".join(f'    "c{at}": {{\n        "low": {at},\n    }},\n' for at in range(9))
+    table = f"RATES = {{\n{rows}}}\n"
+    log = log_of(
+        '  File "/app/shop/net.py", line 5, in net\n    return cents / RATES[country]\n'
+        "TypeError: unsupported operand type(s) for /: 'int' and 'dict'"
+    )
+    repository = history(
+        ("Lower one", {"shop/rates.py": table.replace('"low": 5', '"low": 6')}),
+        base={"shop/net.py": app, "shop/rates.py": table},
+    )
+    number, suspect = await culprit(repository, log)
+    assert number == 1
+    assert suspect is not None
+    assert suspect.why == "it changed RATES, which the failing line uses"
