@@ -77,6 +77,12 @@ class Sources:
     def touched(self, hunk: Hunk) -> list[int]:
         """Where a hunk's lines stand now, in order; if it left none, where it took some away."""
         written = [number for line in hunk.added for number in self.places(hunk.file, line.text)]
+        if not written:  # lines that say too little to be looked for may stand where the commit put them
+            written = [
+                line.new
+                for line in hunk.added
+                if line.new is not None and line.text.strip() and self.line(hunk.file, line.new) == line.text
+            ]
         if written or not hunk.removed:
             return sorted(written)
         return sorted(number for line in hunk.above for number in self.places(hunk.file, line))
@@ -89,6 +95,7 @@ class Sources:
         path = hunk.file
         changed = [one for one in self.functions(path) if holds(one, touched)]
         found = {one.name for one in changed}
+        found |= {one.name for one in self.outline(path).constants if holds(one, touched)}
         inside_types = [one for one in self.outline(path).types if holds(one, touched)]
         if any(innermost(self.functions(path), line) is None for line in touched):
             found |= {one.name for one in inside_types[-1:]}
