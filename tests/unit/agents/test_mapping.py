@@ -188,7 +188,7 @@ def test_a_function_is_called_what_its_definition_calls_it(printed: str | None, 
         ("/go/pkg/mod/github.com/lib/pq@v1.10.0/conn.go", "github.com/lib/pq"),
         ("/usr/gems/rack-2.2.1/lib/rack.rb", "rack"),
         ("/app/vendor/guzzlehttp/guzzle/src/Client.php", "guzzlehttp/guzzle"),
-        ("/root/.cargo/registry/src/index.crates.io-1/serde_json-1.0.1/src/de.rs", "serde_json"),
+        ("/usr/local/cargo/registry/src/index.crates.io-1/serde_json-1.0.1/src/de.rs", "serde_json"),
         ("/app/src/cart.py", None),
     ],
 )

@@ -149,7 +149,7 @@ def test_a_trace_that_a_document_indents_ends_where_the_document_goes_on(indent:
         ("/venv/lib/python3.12/site-packages/flask/app.py", "dependency"),
         ("/usr/lib/python3/dist-packages/yaml/__init__.py", "dependency"),
         ("C:\\\\venv\\\\Lib\\\\site-packages\\\\flask\\\\app.py", "dependency"),
-        ("/root/.cache/eggs/thing-1.0-py3.11.egg/thing/core.py", "dependency"),
+        ("/home/app/.cache/eggs/thing-1.0-py3.11.egg/thing/core.py", "dependency"),
         ("/usr/lib64/python3.9/asyncio/events.py", "runtime"),
         ("/opt/pypy/lib/pypy3.10/json/decoder.py", "runtime"),
         ("C:\\\\Python311\\\\Lib\\\\asyncio\\\\events.py", "runtime"),
