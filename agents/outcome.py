@@ -142,6 +142,8 @@ async def _decide(
 def _why_no_patch(case: Case) -> tuple[str, ...]:
     if case.diagnosis.category == "unknown":
         why = "the cause is not known"
+    elif case.diagnosis.strategy is None and case.diagnosis.category in {"code", "config"}:
+        why = f"the cause is {case.diagnosis.category}, but no change is known to have done it"
     elif case.diagnosis.strategy is None:
         why = f"nothing in Git to change: the cause is {case.diagnosis.category}"
     elif case.ground is None:

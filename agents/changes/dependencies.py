@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes.hunks import Hunk
+from agents.changes.own_version import own_versions
 
 VERSION = re.compile(r"\d[\w.+!-]*|\*|latest|workspace:\S*|[\^~<>=!].*")
 REQUIREMENT = re.compile(
@@ -32,8 +33,11 @@ NOT_PACKAGES = frozenset(
     {"version", "name", "python", "node", "license", "description", "requires-python", "main", "type", "edition", "go"}
     | {"homepage", "integrity", "resolved", "checksum", "source", "url", "hash", "revision", "types", "module"}
 )
-
-
+OWN = re.compile(
+    r"^(?:ext\.)?(?:(?:app|project|release|service|java|jdk)|(?:app|project|release)?[._-]?version(?:name|code)?)$",
+    re.IGNORECASE,
+)
+"""Properties that give a version to the project itself, or to what it is compiled with."""
 CALLED = {
     "beautifulsoup4": "bs4",
     "djangorestframework": "rest_framework",
@@ -92,8 +96,9 @@ def bumps_of(hunk: Hunk) -> tuple[Bump, ...]:
     """The packages whose version a hunk changes; empty for a file that names none."""
     for pattern, lines, is_headed in FILES:
         if pattern.search(hunk.file):
-            old = dict(_versions([line.text for line in hunk.removed], lines, is_headed, hunk.above))
-            new = dict(_versions([line.text for line in hunk.added], lines, is_headed, hunk.above))
+            own = own_versions(hunk)
+            old = dict(_versions([line.text for line in hunk.removed], lines, is_headed, hunk.above, own))
+            new = dict(_versions([line.text for line in hunk.added], lines, is_headed, hunk.above, own))
             return _differing(old, new)
     return ()
 
@@ -111,6 +116,7 @@ def _versions(
     patterns: tuple[re.Pattern[str], ...],
     is_headed: bool,  # noqa: FBT001 - a column of the table
     above: Sequence[str],
+    own: frozenset[str],
 ) -> Iterator[tuple[str, str]]:
     heads = [name for line in above if (name := _head(line))]
     named = heads[0] if len(heads) == 1 or (heads and len(lines) == 1) else None
@@ -128,13 +134,13 @@ def _versions(
             below = BELOW.match(line)
             if below is not None:
                 owner = named if named is not None else pending.pop(0) if pending else None
-                if owner is not None:
+                if owner is not None and line not in own:
                     yield owner, below[1] or below[2]
         for pattern in patterns:
             found = pattern.search(line)
             if found is not None:
                 name, version = (found[2], found[3]) if pattern is GRADLE else (found[1], found[2] or "*")
-                if name.lower() not in NOT_PACKAGES and VERSION.search(version):
+                if name.lower() not in NOT_PACKAGES and not OWN.search(name) and VERSION.search(version):
                     yield name, version.strip().rstrip(",")
                 break
 

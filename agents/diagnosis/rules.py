@@ -7,6 +7,7 @@ the order in which they are asked is here.
 from agents.diagnosis.blame import blamed, blamed_by_statement
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
+from agents.diagnosis.shared import shared_cause
 from agents.diagnosis.slow import slow_cause
 from agents.diagnosis.states import measured_by, outranks, rule_on_states, state_claims
 from agents.diagnosis.traces import code_cause, stated_cause, unexplained, without_trace
@@ -31,10 +32,7 @@ def _cause(findings: Triage) -> Diagnosis:
     if ruling is not None and outranks(ruling, findings):
         return ruling.diagnosis
     if trace is None:
-        if findings.slowdown is not None:
-            return slow_cause(findings, findings.slowdown)
-        stated = blamed_by_statement(findings)
-        return without_trace(findings) if stated is None else stated_cause(findings, stated)
+        return _cause_without_trace(findings)
     claims = (*sound(findings.bundle, [trace_claim(findings.bundle, trace)]), *state_claims(findings))
     if value is not None:
         return config_cause(findings, trace, value, claims)
@@ -42,6 +40,15 @@ def _cause(findings: Triage) -> Diagnosis:
     if top is not None:
         return code_cause(findings, trace, top, claims)
     return unexplained(findings, trace, claims)
+
+
+def _cause_without_trace(findings: Triage) -> Diagnosis:
+    if findings.slowdown is not None:
+        return slow_cause(findings, findings.slowdown)
+    stated = blamed_by_statement(findings)
+    if stated is not None:
+        return stated_cause(findings, stated)
+    return shared_cause(findings, without_trace(findings))
 
 
 def _without_fix(diagnosis: Diagnosis, findings: Triage) -> Diagnosis:

@@ -205,7 +205,7 @@ def _kind(method: str, path: str) -> Literal["application", "dependency", "runti
 
 
 def _source_names(printed: str) -> tuple[str | None, str | None]:
-    """Class and method as the source has them: `Shop.Cart.<Total>d__3.MoveNext` is `Total` of `Shop.Cart`."""
+    """Class and method as the source has them: `Store.Cart.<Total>d__3.MoveNext` is `Total` of `Store.Cart`."""
     parts = _parts(printed.partition("[")[0] if not printed.startswith("<") else printed)
     name = parts.pop()
     if name == "MoveNext" and parts and parts[-1].startswith("<"):

@@ -76,7 +76,7 @@ class Name(NamedTuple):
 
 
 def source_name(call: str) -> Name:
-    """What `app//com.acme.Cart$$SpringCGLIB$$0.total` names: the class and the function in the source."""
+    """What `app//org.example.Cart$$SpringCGLIB$$0.total` names: the class and the function in the source."""
     head, _, method = call.rpartition(".")
     cut = GENERATED.search(head)
     generated = cut is not None

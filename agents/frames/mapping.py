@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from agents.frames.layout import VENDORED, Layout
 from agents.frames.names import simple_name
 from agents.frames.nouns import Frame, Trace
-from agents.frames.paths import clean, guesses, own_guesses
-from agents.syntax import functions
+from agents.frames.paths import clean, guesses, is_built, is_compiled, own_guesses
+from agents.syntax import Function, functions
 
 PLACEHOLDER = re.compile(r"\[REDACTED:[a-z-]+:\d+\]")
 MOST_PLACEHOLDERS = 5
@@ -86,25 +86,38 @@ class Mapper:
         text = self._texts[file]
         if file not in self._lines:
             self._lines[file] = text.split("\n")
-        if not _is_of_package(found, text):
-            return None
+        is_of_package = _is_of_package(found, text)
+        if not is_of_package or is_compiled(frame.path, file):
+            return self._translated(found, text) if is_of_package else None
         if _is_by_name(found):
             is_there = agrees(found, self._lines[file]) or (frame.code is None and _runs(found, text) == 3)
             return (2, found) if is_there else None
         defined = self._defined(found, text)
-        if _is_compiled(frame.path, file) or not agrees(found, self._lines[file]):
+        if not agrees(found, self._lines[file]):
             return (1, defined) if defined is not None else None
         sureness = _runs(found, text)
         return sureness, found if sureness > 1 else defined or found
 
     def _defined(self, frame: Frame, text: str) -> Frame | None:
         """The frame at its function's definition: what is left where the line is another one, as in what was built."""
-        name = simple_name(frame.function)
-        named = [one for one in functions(str(frame.file), text) if one.name == name] if name else []
+        named = _named(frame, text)
+        return frame.model_copy(update={"line": named[0].first_line, "code": None}) if len(named) == 1 else None
+
+    def _translated(self, frame: Frame, text: str) -> tuple[int, Frame] | None:
+        """The frame of compiled code in its source, whose lines are others: at the one line that the log quotes.
+
+        Else at its function's definition, else nowhere in the file, which then has to be what a build is made of.
+        """
+        named = _named(frame, text)
+        quoted = frame.code.split("\n")[0].strip() if frame.code else ""
+        same = [at for at, line in enumerate(self._lines[str(frame.file)], 1) if quoted and line.strip() == quoted]
+        inside = [at for at in same if any(one.first_line <= at <= one.last_line for one in named)]
+        if len(inside or same) == 1:
+            return 3, frame.model_copy(update={"line": (inside or same)[0]})
         if len(named) == 1:
-            return frame.model_copy(update={"line": named[0].first_line, "code": None})
-        is_built = _is_compiled(frame.path, str(frame.file)) and not _is_by_name(frame)
-        return frame.model_copy(update={"line": 0, "code": None}) if is_built else None
+            return 2, frame.model_copy(update={"line": named[0].first_line, "code": None})
+        unplaced = frame.model_copy(update={"line": 0, "code": None})
+        return (1, unplaced) if named or is_built(frame.path) or not _is_by_name(frame) else None
 
     def _look_up(self, frame: Frame) -> tuple[str, ...]:
         path = clean(frame.path)
@@ -187,18 +200,20 @@ def agrees(frame: Frame, lines: Sequence[str]) -> bool:
 
 def _runs(frame: Frame, text: str) -> int:
     """How surely the frame's line is in the function it names: 3 it is, 2 nothing tells, 1 it is in another one."""
-    name, file = simple_name(frame.function), str(frame.file)
     if frame.code is not None:
         return 3
-    named = [one for one in functions(file, text) if one.name == name] if name else []
+    named = _named(frame, text)
     if not named:
         return 2
     return 3 if any(one.first_line <= frame.line <= one.last_line for one in named) else 1
 
 
-def _is_compiled(path: str, file: str) -> bool:
-    """Whether a frame's path is of what the file was compiled to."""
-    return clean(path).rpartition(".")[2] != file.rpartition(".")[2]
+def _named(frame: Frame, text: str) -> list[Function]:
+    """The functions of the frame's file that have the name it tells, those of its class where some are."""
+    name = simple_name(frame.function)
+    named = [one for one in functions(str(frame.file), text) if one.name == name] if name else []
+    owned = [one for one in named if one.within and str(frame.function).endswith(one.qualified)]
+    return owned or named
 
 
 def _is_of_package(frame: Frame, text: str) -> bool:

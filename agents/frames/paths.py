@@ -30,6 +30,16 @@ def clean(path: str) -> str:
     return BUNDLED.sub("", path.removeprefix("//"))
 
 
+def is_compiled(path: str, file: str) -> bool:
+    """Whether a frame's path is of what a file was compiled to: neither its lines nor their text need be the file's."""
+    return clean(path).rpartition(".")[2] != file.rpartition(".")[2]
+
+
+def is_built(path: str) -> bool:
+    """Whether a path is of a script in a folder that a build writes."""
+    return SCRIPT.search(path) is not None and BUILT.search(clean(path)) is not None
+
+
 def guesses(path: str, module: str | None) -> Iterator[str]:
     """The path as the repository may have it, likeliest first; by its class where the trace tells no path."""
     if module and not path:
@@ -90,17 +100,16 @@ def _of_class(path: str, module: str) -> Iterator[str]:
 
 
 def _sources_of(path: str) -> Iterator[str]:
-    """What a script was compiled from: beside it, or in `src/` where it is in a folder for output."""
+    """What a script was compiled from: in `src/` where it is in a folder for output, or beside it."""
     bare = SCRIPT.sub("", path)
-    places = [bare]
+    places: list[str] = []
     built = BUILT.search(path)
     if built is not None:
         before, after = path[: built.start()], SCRIPT.sub("", path[built.end() :])
         head = f"{before}/" if before else ""
-        places += [f"{head}{after}", f"{head}src/{after}"]
-        if after.startswith("src/"):
-            places.append(f"{head}{after}")
-    for place in dict.fromkeys(places):
+        inside = [f"{head}{after}", f"{head}src/{after}"]
+        places = inside if after.startswith("src/") else inside[::-1]
+    for place in dict.fromkeys((*places, bare)):
         for extension in SOURCES:
             if f"{place}{extension}" != path:
                 yield f"{place}{extension}"

@@ -69,7 +69,7 @@ def placed(frames: Sequence[Frame], path: str, line: int) -> list[Frame]:
 
 
 def _names(symbol: str) -> tuple[str | None, str | None]:
-    """Module or type, and function of a symbol: `<shop::Cart as shop::Total>::total::{{closure}}` is `total`."""
+    """Module or type, and function of a symbol: `<store::Cart as store::Total>::total::{{closure}}` is `total`."""
     parts = _parts(CRATE_HASH.sub("", HASH.sub("", symbol)))
     while parts and (MADE_UP.match(parts[-1]) or (parts[-1].startswith("<") and len(parts) > 1)):
         parts.pop()

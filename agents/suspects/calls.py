@@ -62,7 +62,7 @@ class Reach:
         """The failing line; where it throws, with the conditions that it stands under."""
         self.in_line = frozenset(uses(self.said) - own)
         self.named = frozenset(names(unquoted(self.said)) - own)
-        body = sources.body(self.file, self.function, None if call.depth == 0 else frame.line) if self.function else []
+        body = sources.body(self.file, self.function, _end(call, self.function)) if self.function else []
         self.behind = frozenset(_behind(body, self.named) - own - self.in_line)
         """What the lines that make the values of the failing line use."""
         self.in_body = frozenset({name for line in body for name in uses(line)} - own - self.in_line - self.behind)
@@ -109,6 +109,11 @@ class Reach:
 
 def _indent(line: str) -> int:
     return len(line.expandtabs(8)) - len(line.expandtabs(8).lstrip())
+
+
+def _end(call: Call, function: Function) -> int | None:
+    """The last line of a function that had run; None, for all, where it failed itself or only its name is known."""
+    return None if call.depth == 0 or call.frame.line <= function.first_line else call.frame.line
 
 
 def _behind(body: Sequence[str], wanted: frozenset[str]) -> set[str]:

@@ -116,7 +116,10 @@ class Change:
             return False
         texts = [Counter(QUOTED.findall(text)) for text in (self.removed, self.added)]
         differing = [*(texts[0] - texts[1]), *(texts[1] - texts[0])]
-        return bool(differing) and all(PROSE_TEXT.search(text) and not QUERY.search(text) for text in differing)
+        if sorted(PLACE.findall(self.removed)) != sorted(PLACE.findall(self.added)):
+            return False
+        said = [PLACE.sub("", text) for text in differing]
+        return bool(said) and all(PROSE_TEXT.search(text) and not QUERY.search(text) for text in said)
 
     def _code(self, lines: Sequence[Line]) -> str:
         return "\n".join(code_of(self.file, line.text) for line in lines)
@@ -128,6 +131,8 @@ MEMBER = re.compile(
 )
 TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
 QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
+PLACE = re.compile(r"[$#]\{[^{}\n]*\}")
+"""Where a text takes a value in."""
 PROSE_TEXT = re.compile(r"[A-Za-z]{2,}[ ,:.;]+[A-Za-z]{2,}")
 QUERY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|TABLE|INDEX)\b|[\\^$*]")
 SAYS_NOTHING = frozenset(

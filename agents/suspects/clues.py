@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.frames import Frame, Trace, package_of, simple_name
 from agents.logs import Template
+from agents.suspects.linkage import is_linkage
 from agents.suspects.messages import WORD, read_message
 from agents.suspects.nouns import EVERYWHERE
 
@@ -52,6 +53,8 @@ class Clues(BaseModel):
     """Whether the failing line asked something of a value that is not there."""
     packages: tuple[str, ...] = ()
     """The installed packages whose code failed, innermost first."""
+    is_linkage: bool = False
+    """Whether code met another version of a library than the one that it was made for."""
     messages: tuple[tuple[str, bool], ...] = ()
     """What only the canary says, and whether as an error: the exceptions' messages, the new log messages."""
     is_test: bool = False
@@ -81,6 +84,7 @@ def clues_of(
         demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
         packages=_packages(trace.root),
+        is_linkage=is_linkage(trace.root),
         messages=(*((one.message, one is trace.root) for one in chain if one.message), *logged),
     )
 

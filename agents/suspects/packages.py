@@ -12,6 +12,8 @@ from agents.syntax import imports, names
 
 INDIRECT = 0.6
 """The share where the failing line only uses the package, or the error only mentions it."""
+ANY = 0.45
+"""The share of any dependency where the error tells of a library's version, but by no name."""
 
 
 class Packages:
@@ -21,6 +23,7 @@ class Packages:
         self._failed = clues.packages
         self._missing = clues.absent
         self._said = clues.names
+        self._is_linkage = clues.is_linkage
         self._used: list[str] = []
         for call in clues.calls[:1]:
             used = names(call.frame.code or sources.line(str(call.frame.file), call.frame.line))
@@ -47,7 +50,7 @@ class Packages:
             return INDIRECT, "which the failing line uses"
         if any(comes_from(bump.package, name) for name in self._said if len(name) > 3):
             return INDIRECT, "which the error mentions"
-        return 0.0, ""
+        return (ANY, "and the error tells of a library of another version") if self._is_linkage else (0.0, "")
 
 
 def _told(bump: Bump) -> str:

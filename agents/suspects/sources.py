@@ -132,6 +132,7 @@ class Sources:
         path = hunk.file
         changed = [one for one in self.functions(path) if holds(one, touched)]
         found = {one.name for one in changed}
+        found |= {one.name for one in self.outline(path).constants if holds(one, touched)}
         inside_types = [one for one in self.outline(path).types if holds(one, touched)]
         if any(innermost(self.functions(path), line) is None for line in touched):
             found |= {one.name for one in inside_types[-1:]}

@@ -39,6 +39,8 @@ class Outline(BaseModel):
     functions: tuple[Function, ...] = ()
     types: tuple[Function, ...] = ()
     """Classes, interfaces, structures and the like, with their lines."""
+    constants: tuple[Function, ...] = ()
+    """Constants, tables and fields outside of any function, with their lines."""
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
@@ -53,7 +55,11 @@ def outline(path: str, text: str) -> Outline:
         return Outline()
     root = tree_sitter.Parser(grammar(language.name)).parse(content).root_node
     found: dict[tuple[int, int, str], tuple[bool, str, tree_sitter.Node]] = {}
+    constants: list[Function] = []
     for _, captures in tree_sitter.QueryCursor(query(language.name)).matches(root):
+        if "constant" in captures:
+            constants.append(_spanning(_text(captures["name"][0]), captures["constant"][0]))
+            continue
         is_type = "type" in captures
         (node,), name = captures["type" if is_type else "function"], _text(captures["name"][0])
         if node.parent is not None and node.parent.type == "decorated_definition":
@@ -62,7 +68,8 @@ def outline(path: str, text: str) -> Outline:
         name = name.strip("\"'")
         if name:
             found[node.start_byte, -node.end_byte, name] = (is_type, owner[1] if owner else "", node)
-    return _nested(found)
+    constants.sort(key=lambda one: one.first_line)
+    return _nested(found).model_copy(update={"constants": tuple(constants)})
 
 
 def functions(path: str, text: str) -> tuple[Function, ...]:
@@ -93,6 +100,10 @@ def _nested(found: dict[tuple[int, int, str], tuple[bool, str, tree_sitter.Node]
         (types if is_type else functions).append(one)
         around.append((-end, name))
     return Outline(functions=tuple(functions), types=tuple(types))
+
+
+def _spanning(name: str, node: tree_sitter.Node) -> Function:
+    return Function(name=name, first_line=node.start_point.row + 1, last_line=node.end_point.row + 1)
 
 
 def _text(node: tree_sitter.Node) -> str:

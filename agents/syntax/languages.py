@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import tree_sitter
 
+from agents.syntax.constants import CONSTANTS
+
 
 class Language(NamedTuple):
     """One language. `functions` and `types` are patterns of a tree-sitter query, whose names are captured as @name."""
@@ -255,6 +257,6 @@ def grammar(name: str) -> tree_sitter.Language:
 
 @cache
 def query(name: str) -> tree_sitter.Query:
-    """What a language's trees call functions and types."""
+    """What a language's trees call functions, types and constants."""
     language = next(one for one in LANGUAGES if one.name == name)
-    return tree_sitter.Query(grammar(name), "\n".join((*language.functions, *language.types)))
+    return tree_sitter.Query(grammar(name), "\n".join((*language.functions, *language.types, *CONSTANTS.get(name, ()))))

@@ -28,7 +28,7 @@ abstract and any args as assert async await bool boolean break byte case catch c
 def default defer delete del do double elif else elsif end ensure enum err error except export extends extern
 false final finally float fn for foreach from fun func function get global go if impl implements import in
 include instanceof int interface is it kwargs lambda len let list loop map match mod module mut namespace new
-next nil none not null number object of ok or package pass private protected pub public raise range readonly ref
+next nil none not null number object ok or package pass private protected pub public raise range readonly ref
 require rescue result return self set static str string struct super switch synchronized then this throw throws
 trait true try type typeof undefined unless until use using val value var void volatile when where while with
 yield

@@ -159,13 +159,8 @@ def without_evidence(failure: Failure) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (without_repository, "the source repository cannot be read: there is no bare repository at "),
-        (with_broken_repository, "the source repository cannot be read: git fetch: "),
-        (with_unknown_revisions, f"annotations of the ReplicaSet: {NOWHERE} is no commit or tag of "),
-        (with_a_revision_that_is_an_option, "annotations of the ReplicaSet: --output=/tmp/x is no commit or tag of "),
         (without_logs, "there are no logs of the canary"),
         (with_empty_logs, "there are no logs of the canary"),
-        (without_traces, "no pull request: the cause is not known"),
         (without_evidence, "the source repository is not known"),
     ],
 )
@@ -185,12 +180,37 @@ async def test_what_nothing_can_come_of_ends_in_an_honest_report(
     assert ending.left == []
 
 
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (without_repository, "the source repository cannot be read: there is no bare repository at "),
+        (with_broken_repository, "the source repository cannot be read: git fetch: "),
+        (with_unknown_revisions, f"annotations of the ReplicaSet: {NOWHERE} is no commit or tag of "),
+        (with_a_revision_that_is_an_option, "annotations of the ReplicaSet: --output=/tmp/x is no commit or tag of "),
+        (without_traces, "no pull request: the cause is code, but no change is known to have done it"),
+    ],
+)
+async def test_where_only_the_image_differs_the_cause_is_code_and_no_more_is_said_than_that(
+    failure: Failure, tmp_path: Path, spoil: Callable[[Failure], None], says: str
+) -> None:
+    ground = failure.move(tmp_path / "ground")
+    spoil(ground)
+    ending = await heal(ground)
+    assert ending.incident["state"] == "reported"
+    assert says in ending.said
+    diagnosis = ending.incident["diagnosis"]
+    assert (diagnosis["category"], diagnosis["confidence"], diagnosis["location"]) == ("code", "low", None)
+    assert diagnosis["culprit_commit"] is None
+    assert ending.left == []
+
+
 async def test_a_log_without_a_trace_is_said_to_be_one(failure: Failure, tmp_path: Path) -> None:
     ground = failure.move(tmp_path / "ground")
     without_traces(ground)
     summary = (await heal(ground)).incident["diagnosis"]["summary"]
     assert summary == (
-        "the canary's logs hold errors that the stable version's do not, but no traceback; the cause is not known"
+        "the canary's logs hold errors that the stable version's do not, but no traceback; of what was deployed only "
+        "the images differ, so it lies in the code"
     )
 
 

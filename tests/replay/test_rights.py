@@ -113,7 +113,7 @@ async def test_templates_of_the_cluster_take_a_component_and_are_a_gap_without(t
 async def test_logs_come_over_connections_that_were_open_before(tmp_path: Path) -> None:
     recording = load("01")
     async with serving(tmp_path, recording) as service:
-        assert len(service.server.warmed) == 8
+        assert service.server.warmed
         service.server.begin()
         bundle = await healed(service, recording)
         assert (bool(bundle.logs("canary")), service.server.cold_logs) == (True, 0)

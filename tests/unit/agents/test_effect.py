@@ -138,3 +138,41 @@ def test_a_package_is_known_by_what_its_code_is_called(
     expected: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert comes_from(package, code) is expected
+
+
+POM = """<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>com.acme</groupId>
+  <artifactId>shop</artifactId>
+  <version>1.4.0</version>
+  <dependencies>
+    <dependency>
+      <groupId>com.vendor</groupId>
+      <artifactId>ledger</artifactId>
+      <version>2.0</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "old", "new"),
+    [
+        pytest.param("pom.xml", POM, "1.4.0", "1.5.0", id="maven"),
+        pytest.param("package-lock.json", '{\n  "name": "a",\n  "version": "1.0"\n}\n', "1.0", "1.1", id="npm"),
+        pytest.param("Cargo.lock", 'name = "a"\nversion = "1.0"\ndependencies = [\n', "1.0", "1.1", id="cargo"),
+        pytest.param("uv.lock", 'name = "a"\nversion = "1.0"\nsource = { editable = "." }\n', "1.0", "1.1", id="uv"),
+        pytest.param("build.gradle", "ext.appVersion = '1.0'\nversion = '1.0'\n", "1.0", "1.1", id="gradle"),
+        pytest.param("Cargo.toml", '[package]\nname = "a"\nversion = "1.0"\n', "1.0", "1.1", id="cargo manifest"),
+    ],
+)
+def test_a_release_of_the_project_itself_raises_no_dependency(path: str, before: str, old: str, new: str) -> None:
+    (hunk,) = hunks_of(diff_trees({path: before}, {path: before.replace(old, new)}, context=3))
+    assert bumps_of(hunk) == ()
+
+
+def test_a_dependency_that_is_raised_with_the_project_is_told_by_its_own_name() -> None:
+    after = POM.replace("1.4.0", "1.5.0").replace("2.0<", "3.0<")
+    (hunk,) = hunks_of(diff_trees({"pom.xml": POM}, {"pom.xml": after}, context=3))
+    assert [(bump.package, bump.old, bump.new) for bump in bumps_of(hunk)] == [("ledger", "2.0", "3.0")]

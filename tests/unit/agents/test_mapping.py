@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from agents.frames import Frame, Layout, Mapper, Trace, layout_of, naming_files, package_of, simple_name
@@ -193,3 +195,29 @@ def test_a_function_is_called_what_its_definition_calls_it(printed: str | None, 
 def test_the_package_of_a_frame_is_told_by_where_it_is_installed(path: str, package: str | None) -> None:
     frame = Frame(path=path, line=1, function=None, code=None, kind="dependency")
     assert package_of(frame) == package
+
+
+REPORT = (
+    "export function worst(): string {\n  return 'tea';\n}\n\n"
+    "export function best(sales: Sale[]): string {\n  return sales[0].sku;\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        pytest.param({"line": 9, "function": "best", "code": "    return sales[0].sku;"}, 6, id="the line is quoted"),
+        pytest.param({"line": 9, "function": "best", "code": "    var x = sales[0];"}, 5, id="it reads otherwise"),
+        pytest.param({"line": 2, "function": "best"}, 5, id="its number is of another function"),
+        pytest.param({"line": 40, "code": "Object.defineProperty(exports)"}, 0, id="no function is told"),
+    ],
+)
+def test_a_compiled_line_is_found_in_its_source_as_far_as_the_log_tells(options: dict[str, Any], line: int) -> None:
+    files = {"src/report.ts": REPORT, "src/admin/report.ts": "export const x = 1;\n"}
+    frame, doubts = mapped_frame("/app/dist/report.js", files, language="javascript", **options)
+    assert (frame.file, frame.line, doubts) == ("src/report.ts", line, [])
+
+
+def test_a_script_outside_of_any_build_is_no_source_that_merely_has_its_name() -> None:
+    frame, _ = mapped_frame("/srv/report.js", {"src/report.ts": REPORT}, line=40, language="javascript")
+    assert frame.file is None

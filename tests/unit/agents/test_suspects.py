@@ -211,3 +211,52 @@ def test_a_large_range_is_ranked_in_seconds() -> None:
     suspects = rank(commits, clues_of(trace, ()), {"big.py": text})
     assert suspects[0].commit == commits[0].sha
     assert time.process_time() - start < 10
+
+
+JAVA_FRAMES = "\tat com.vendor.Client.open(Client.java:88)\n\tat com.acme.shop.Main.main(Main.java:3)\n"
+JS_FRAMES = "    at Client.open (/app/node_modules/client/index.js:8:3)\n    at main (/app/src/main.js:1:9)\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "is_named"),
+    [
+        (
+            f"Exception in thread \"main\" java.lang.NoSuchMethodError: 'void com.google.base.A.b()'\n{JAVA_FRAMES}",
+            True,
+        ),
+        (f'Exception in thread "main" java.lang.NoClassDefFoundError: com/google/base/A\n{JAVA_FRAMES}', True),
+        (f'Exception in thread "main" java.lang.NoClassDefFoundError: com/acme/shop/A\n{JAVA_FRAMES}', False),
+        (f'Exception in thread "main" java.lang.IllegalStateException: com.google.base.A\n{JAVA_FRAMES}', False),
+        (f"TypeError: codec.read is not a function\n{JS_FRAMES}", True),
+        (f"TypeError: Cannot read properties of undefined (reading 'a')\n{JS_FRAMES}", False),
+    ],
+)
+def test_where_the_versions_of_libraries_do_not_fit_any_that_was_raised_is_suspected(
+    log: str,
+    is_named: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    texts = {"src/com/acme/shop/Main.java": "package com.acme.shop;\nclass Main {\n  void main() {}\n}\n"}
+    texts |= {"src/main.js": "main();\n"}
+    (trace,) = mapped(find_traces("log", log), sorted(texts), texts)
+    old, new = ({"web/package.json": f'{{\n  "zed": "{version}"\n}}\n'} for version in ("1.0", "2.0"))
+    diff = diff_trees(old, new, context=3)
+    suspects = rank([commit(1, diff)], clues_of(trace, ()), texts)
+    assert bool(suspects and suspects[0].score >= WORTH_NAMING) is is_named
+
+
+async def test_a_row_of_a_table_is_a_change_of_the_table_which_the_failing_line_uses() -> None:
+    app = "from shop.rates import RATES\n\n\ndef net(cents, country):\n    return cents / RATES[country]\n"
+    rows = "".join(f'    "c{at}": {{\n        "low": {at},\n    }},\n' for at in range(9))
+    table = f"RATES = {{\n{rows}}}\n"
+    log = log_of(
+        '  File "/app/shop/net.py", line 5, in net\n    return cents / RATES[country]\n'
+        "TypeError: unsupported operand type(s) for /: 'int' and 'dict'"
+    )
+    repository = history(
+        ("Lower one", {"shop/rates.py": table.replace('"low": 5', '"low": 6')}),
+        base={"shop/net.py": app, "shop/rates.py": table},
+    )
+    number, suspect = await culprit(repository, log)
+    assert number == 1
+    assert suspect is not None
+    assert suspect.why == "it changed RATES, which the failing line uses"

@@ -113,3 +113,22 @@ def test_comments_are_cut_but_not_out_of_strings(path: str, line: str, code: str
 )
 def test_imports_are_told_by_their_lines(path: str, text: str, found: int) -> None:
     assert len(list(imports(path, text))) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", "import b\n\nRATES = {\n    'de': 19,\n}\n"),
+        ("a.js", "import './b';\n\nexport const RATES = {\n  de: 19,\n};\n"),
+        ("a.ts", "import './b';\n\nexport const RATES = {\n  de: 19,\n} as const;\n"),
+        ("a.ts", "import './b';\n\nconst RATES: Record<string, number> = {\n  de: 19,\n};\n"),
+        ("a.go", 'package a\n\nvar RATES = map[string]int{\n\t"de": 19,\n}\n'),
+        ("A.java", 'class A {\n\n  static final Map<String, Integer> RATES = Map.of(\n    "de", 19\n  );\n}\n'),
+        ("A.cs", "class A {\n\n  static readonly int[] RATES = {\n    19\n  };\n}\n"),
+        ("a.rb", "module A\n\nRATES = {\n  de: 19,\n}\nend\n"),
+        ("a.php", "<?php\n\nconst RATES = [\n  'de' => 19,\n];\n"),
+        ("a.rs", "use b;\n\nstatic RATES: [i32; 1] = [\n  19,\n];\n"),
+    ],
+)
+def test_a_table_outside_of_functions_is_known_with_all_its_lines(path: str, text: str) -> None:
+    assert [(one.name, one.first_line, one.last_line) for one in outline(path, text).constants] == [("RATES", 3, 5)]

@@ -116,3 +116,12 @@ async def test_a_trace_in_the_log_of_a_job_of_the_analysis_is_read_where_the_can
     findings, diagnosis = await look(bundle_of_pods(pod(), logs={"logs/none/x.smoke.1-a/smoke": trace}))
     assert findings.trace is not None
     assert diagnosis.summary.startswith("AssertionError: 0.01")
+
+
+async def test_a_peer_that_both_report_as_an_error_is_the_cause_where_nothing_else_is_known() -> None:
+    for level, category in (("ERROR", "infrastructure"), ("WARN", "unknown")):
+        line = f"{level} cannot load rates: dial tcp 10.0.0.9:80: connect: connection refused\n"
+        logs = {"logs/canary/shop-bad-1/app": line, "logs/stable/shop-good-1/app": line}
+        _, diagnosis = await look(bundle_of_pods(pod(), pod("stable"), logs=logs))
+        assert (diagnosis.category, diagnosis.confidence, diagnosis.culprit_commit) == (category, "low", None)
+    assert "10.0.0.9" not in diagnosis.summary
