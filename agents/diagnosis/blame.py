@@ -9,6 +9,8 @@ from agents.triage import Triage
 
 LIKELY = 3.0
 """Below this score a suspect is named because nothing else is as plausible."""
+DIRECT = 6.75
+"""What a suspect needs for a high confidence: to share the failing function alone is no proof."""
 STATED = 4.0
 """What a suspect needs where there is no trace, but a statement that logged an error."""
 RIVAL = 0.9
@@ -57,7 +59,7 @@ def confidence(findings: Triage, top: Suspect, *, is_placed: bool) -> Confidence
     """High only with direct evidence, against one commit alone; low where it is merely the likeliest."""
     rivals = {one.commit for one in findings.suspects if one.score >= RIVAL * top.score} - {top.commit}
     if top.score >= SURE and is_placed:
-        return "medium" if rivals else "high"
+        return "medium" if rivals or top.score < DIRECT else "high"
     return "low" if top.score < LIKELY or (rivals and top.score < SURE) else "medium"
 
 

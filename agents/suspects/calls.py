@@ -9,12 +9,17 @@ from agents.suspects.change import Change
 from agents.suspects.clues import RAISES, Call, Clues
 from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
 from agents.suspects.sources import Sources, holds, telling, uses
-from agents.syntax import Function, calls, names
+from agents.syntax import Function, calls, names, unquoted
 
 Origins = Mapping[tuple[str, int], str]
 """The commit of the range that wrote a line of a file at the canary; lines that are older are not in it."""
 CALLING = 7.0
 """What it weighs to have written a line that calls what failed: nearly what it does to have changed that."""
+BRANCHES = re.compile(
+    r"^[\s})]*(?:if|elif|elsif|else|unless|while|until|for|case|when|match|switch|except|catch|rescue)\b"
+)
+MOST_ABOVE = 60
+"""Lines above a line that throws in which its conditions are looked for."""
 BARELY = 3.5
 """What a change of a calling function weighs where nothing shows that it bears on the call."""
 BEARING = 1.5
@@ -53,8 +58,10 @@ class Reach:
         self.functions = self._functions(frame, sources)
         self.function = self.functions[0] if self.functions else None
         own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE
-        self.in_line = frozenset(uses(self.code) - own)
-        self.named = frozenset(names(self.code) - own)
+        self.said = "\n".join((self.code, *self._guards(sources)))
+        """The failing line; where it throws, with the conditions that it stands under."""
+        self.in_line = frozenset(uses(self.said) - own)
+        self.named = frozenset(names(unquoted(self.said)) - own)
         body = sources.body(self.file, self.function, _end(call, self.function)) if self.function else []
         self.behind = frozenset(_behind(body, self.named) - own - self.in_line)
         """What the lines that make the values of the failing line use."""
@@ -67,6 +74,19 @@ class Reach:
         around = [one for one in sources.functions(self.file) if one.first_line <= frame.line <= one.last_line]
         around.sort(key=lambda one: (-one.first_line, one.last_line))
         return [one for at, one in enumerate(around) if at == 0 or one.last_line - one.first_line < most]
+
+    def _guards(self, sources: Sources) -> list[str]:
+        """The lines of the function that decide whether the failing line is come to, if all it does is to throw."""
+        if self.function is None or not RAISES.match(self.code):
+            return []
+        found: list[str] = []
+        within = _indent(sources.line(self.file, self.line))
+        for number in range(self.line - 1, max(self.function.first_line, self.line - MOST_ABOVE), -1):
+            text = sources.line(self.file, number)
+            if text.strip() and _indent(text) < within:
+                within = _indent(text)
+                found += [text.strip()] if BRANCHES.match(text) else []
+        return found
 
     def sees(self, used: frozenset[str], file: str) -> frozenset[str]:
         """Those of the names that may be defined in `file`: what is called, imported, or named after the file."""
@@ -85,6 +105,10 @@ class Reach:
             or name[:1].isupper()
             or used is not self.in_line
         )
+
+
+def _indent(line: str) -> int:
+    return len(line.expandtabs(8)) - len(line.expandtabs(8).lstrip())
 
 
 def _end(call: Call, function: Function) -> int | None:
@@ -110,7 +134,7 @@ class Calls:
     def __init__(self, clues: Clues, changes: Sequence[Change], sources: Sources, origins: Origins | None) -> None:
         self._sources = sources
         self._origins = origins
-        self._reaches = [Reach(call, sources) for call in clues.calls]
+        self.reaches = [Reach(call, sources) for call in clues.calls]
         self._is_of_nothing = clues.is_of_nothing
         owners: dict[str, set[str]] = {}
         for change in changes:
@@ -123,10 +147,10 @@ class Calls:
             RESTYLED
             if change.is_restyled or change.is_reworded
             else FITS
-            if self._is_of_nothing and _empties(change)
+            if self._is_of_nothing and empties(change)
             else 1.0
         )
-        for reach in self._reaches:
+        for reach in self.reaches:
             if reach.file in {change.file, change.hunk.old_file}:
                 yield from (_times(reason, share) for reason in self._in_the_file(change, reach))
             yield from (_times(reason, share) for reason in self._used(change, reach))
@@ -198,7 +222,7 @@ class Calls:
             shared = reach.sees(used, change.file) & known
             if shared:
                 weight = WEIGHTS[kind] * share * closeness
-                if kind == "used" and self._is_of_nothing and shared & change.defined_before:
+                if kind == "used" and reach.call.depth == 0 and self._is_of_nothing and shared & change.defined_before:
                     weight = WEIGHTS["package"] * closeness  # what should have had the value is gone
                     yield Reason("missing", weight, f"it took away {min(shared & change.defined_before)}, {words}")
                 yield Reason(kind, weight, f"it changed {min(shared)}, {words}")
@@ -210,7 +234,7 @@ def _times(reason: Reason, share: float) -> Reason:
     return reason._replace(weight=reason.weight * share) if is_meant else reason
 
 
-def _empties(change: Change) -> bool:
+def empties(change: Change) -> bool:
     """Whether a change puts in a value that is none, or takes away a guard against one."""
     if len(NOTHING_WRITTEN.findall(change.added)) > len(NOTHING_WRITTEN.findall(change.removed)):
         return True

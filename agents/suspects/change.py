@@ -79,6 +79,15 @@ class Change:
         return frozenset(old - new)
 
     @cached_property
+    def undefined(self) -> frozenset[str]:
+        """The functions, types and fields of objects that it took away or gave another name."""
+        old, new = (
+            {name for line in side for name in MEMBER.findall(code_of(self.file, line.text))}
+            for side in (self.hunk.removed, self.hunk.added)
+        )
+        return frozenset(name for one in old - new for name in one if name)
+
+    @cached_property
     def defined_anew(self) -> frozenset[str]:
         """What the lines that it put in define and the lines that it took away did not."""
         old, new = (
@@ -97,7 +106,7 @@ class Change:
         """Whether its lines say nothing that those it took away did not, and what they leave out decides nothing."""
         old, new = (Counter(_tokens(text)) for text in (self.removed, self.added))
         gone = old - new
-        return bool(new) and not new - old and not any(DECIDES.fullmatch(token) for token in gone)
+        return bool(new) and not new - old and not any(DECIDES.fullmatch(token) or old[token] < 2 for token in gone)
 
     @cached_property
     def is_reworded(self) -> bool:
@@ -116,6 +125,10 @@ class Change:
         return "\n".join(code_of(self.file, line.text) for line in lines)
 
 
+MEMBER = re.compile(
+    r"\b(?:def|class|func|fun|fn|function|interface|struct|enum|trait)\s+(?:\([^)]*\)\s*)?(?:self\.)?([A-Za-z_]\w*[!?]?)"
+    r"|(?<![\w.])(?:self\.|this\.|\$this->|@{1,2})([A-Za-z_]\w*)\s*(?::[^=\n]{1,200})?=(?![=>~])"
+)
 TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
 QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
 PLACE = re.compile(r"[$#]\{[^{}\n]*\}")

@@ -134,6 +134,10 @@ FILE = re.compile(
 )
 
 
+MANGLED = re.compile(r"_[A-Z]\w*?(__\w+)$")
+"""A private name of a Python class as its errors spell it: `_Cart__lines` is `self.__lines`."""
+
+
 class Saying(NamedTuple):
     """What a message says, in names. `absent` and `demanded` are among `names`."""
 
@@ -180,4 +184,5 @@ def _spelled(names: set[str]) -> set[str]:
         if name.islower() and "." in name:
             found.add(name)
         found.update([part for part in re.split(r"[.:/\\$]+", name) if part][-1:])
+    found |= {mangled[1] for name in found if (mangled := MANGLED.match(name))}
     return {name for name in found if len(name) > 1 and not name.isdigit()}

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from agents.changes import Commit, effective
+from agents.suspects.assignments import Assignments
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
@@ -57,8 +58,10 @@ def _weighed(
     changes: Sequence[Change], clues: Clues, sources: Sources, origins: Origins | None, reached: Mapping[str, str]
 ) -> Iterator[tuple[Change, list[Reason]]]:
     """Each change there is a reason for, with the strongest reason of each kind, strongest first."""
+    calls = Calls(clues, changes, sources, origins)
     witnesses = (
-        Calls(clues, changes, sources, origins),
+        calls,
+        Assignments(clues, calls.reaches, sources),
         Symbols(clues, changes),
         Statements(clues),
         Packages(clues, sources),

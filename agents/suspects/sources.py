@@ -2,13 +2,27 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agents.changes import Hunk, essence
-from agents.syntax import Function, Outline, calls, code_of, defines, imports, innermost, names, outline, strings
+from agents.syntax import (
+    Function,
+    Outline,
+    calls,
+    code_of,
+    defines,
+    imports,
+    innermost,
+    names,
+    outline,
+    strings,
+    unquoted,
+)
 
 MOST_PLACES = 20
 """Places of one line that are looked at; what stands more often tells nothing."""
+DRIFT = 60
+"""Lines that later commits may have moved one by which cannot be told by its text."""
 MOST_BODY = 400
 """Lines of one function that are read for what it uses."""
 SAYS_LITTLE = frozenset(
@@ -18,6 +32,7 @@ DOCSTRING = re.compile(r"(\"\"\"(?s:.*?)(?:\"\"\"|$(?!\n)))")
 CONSTRUCTORS = frozenset(
     {"__init__", "__new__", "__post_init__", "constructor", "initialize", "__construct", "new", "init"}
 )
+OPENS = re.compile(r"^\s*[rbuRBU]?(\"\"\"|''')")
 ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
 
 
@@ -29,6 +44,7 @@ class Sources:
         self._lines: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[int]]] = {}
         self._imported: dict[str, frozenset[str]] = {}
+        self._prose: dict[str, frozenset[int]] = {}
 
     def __contains__(self, path: str) -> bool:
         return path in self._texts
@@ -70,22 +86,43 @@ class Sources:
         if path not in self._places:
             self._places[path] = {}
             for number, text in enumerate(self.lines(path), 1):
-                if telling(text) and len(same := self._places[path].setdefault(essence(text, path), [])) < MOST_PLACES:
+                said = essence(text, path)
+                if telling(said) and len(same := self._places[path].setdefault(said, [])) < MOST_PLACES:
                     same.append(number)
-        return self._places[path].get(essence(line, path), []) if telling(line) else []
+        said = essence(line, path)
+        return self._places[path].get(said, []) if telling(said) else []
+
+    def prose(self, path: str) -> frozenset[int]:
+        """The numbers of the lines of docstrings."""
+        if path not in self._prose:
+            self._prose[path] = frozenset(_prose(self.lines(path))) if path.endswith((".py", ".pyi")) else frozenset()
+        return self._prose[path]
 
     def touched(self, hunk: Hunk) -> list[int]:
         """Where a hunk's lines stand now, in order; if it left none, where it took some away."""
-        written = [number for line in hunk.added for number in self.places(hunk.file, line.text)]
-        if not written:  # lines that say too little to be looked for may stand where the commit put them
-            written = [
-                line.new
-                for line in hunk.added
-                if line.new is not None and line.text.strip() and self.line(hunk.file, line.new) == line.text
-            ]
+        prose = self.prose(hunk.file)
+        standing = [number for line in hunk.added for number in self.places(hunk.file, line.text)] or self._nearby(hunk)
+        written = [number for number in standing if number not in prose]
+        if standing and not written:
+            return []
         if written or not hunk.removed:
             return sorted(written)
         return sorted(number for line in hunk.above for number in self.places(hunk.file, line))
+
+    def _nearby(self, hunk: Hunk) -> list[int]:
+        """Where lines that say too little to be told stand: where the diff put them, or near that."""
+        lines = self.lines(hunk.file)
+        found = []
+        for added in hunk.added:
+            at = added.new or 0
+            near = [
+                one
+                for one in range(max(1, at - DRIFT), min(len(lines), at + DRIFT) + 1)
+                if lines[one - 1] == added.text
+            ]
+            if added.text.strip() and near:
+                found.append(min(near, key=lambda one: abs(one - at)))
+        return found
 
     def defined(self, hunk: Hunk, touched: Sequence[int]) -> frozenset[str]:
         """The functions, types, constants, fields and keys that a hunk defines or changes the inside of.
@@ -110,6 +147,18 @@ class Sources:
         return frozenset(found)
 
 
+def _prose(lines: Sequence[str]) -> Iterator[int]:
+    """The numbers of the lines of Python's docstrings: texts in three quotes that begin a line."""
+    quotes = ""
+    for number, line in enumerate(lines, 1):
+        if quotes:
+            yield number
+            quotes = "" if quotes in line else quotes
+        elif opening := OPENS.match(line):
+            yield number
+            quotes = "" if opening[1] in line[opening.end() :] else opening[1]
+
+
 def _lasting(code: str) -> set[str]:
     """What a line in a function defines for others: an inner function, a key of what it builds."""
     plain = re.match(r"^\s*(?:const|let|var|val|final)?\s*[\w<>\[\].]*\s*\w+\s*(?::[^=;\"']+)?=(?!>)", code)
@@ -131,4 +180,4 @@ def telling(line: str) -> bool:
 def uses(code: str) -> set[str]:
     """What a line of code uses: what it calls, what it names, the keys that it asks for."""
     keys = {text for text in strings(code) if re.fullmatch(r"[A-Za-z_][\w.-]{2,60}", text)}
-    return calls(code) | names(code) | keys
+    return calls(unquoted(code)) | names(unquoted(code)) | keys

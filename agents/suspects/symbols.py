@@ -54,8 +54,9 @@ class Symbols:
         clues, pattern = self._clues, self._names[name]
         is_gone = bool(pattern.search(change.removed)) and not pattern.search(change.added)
         is_new = bool(pattern.search(change.added)) and not pattern.search(change.removed)
-        if name in clues.absent and is_gone:
-            share *= _removal(change, name)
+        is_undefined = name in change.undefined and not change.is_test
+        if name in clues.absent and (is_gone or is_undefined):
+            share = 1.0 if is_undefined else share * _removal(change, name)
             return Reason("missing", WEIGHTS["missing"] * share, f"it took away {name!r}, which the error misses")
         if name in clues.demanded and is_new and name in change.defined_anew:
             return Reason("missing", WEIGHTS["missing"] * share, f"it asks for {name!r}, which the error misses")

@@ -2,7 +2,7 @@
 
 from agents.syntax.functions import Function, Outline, function_at, functions, innermost, outline
 from agents.syntax.languages import language_of
-from agents.syntax.words import calls, code_of, defines, imports, names, strings
+from agents.syntax.words import calls, code_of, defines, imports, names, strings, unquoted
 
 __all__ = [
     "Function",
@@ -18,4 +18,5 @@ __all__ = [
     "names",
     "outline",
     "strings",
+    "unquoted",
 ]

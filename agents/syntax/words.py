@@ -11,6 +11,7 @@ from agents.syntax.languages import HASH, SLASHES, language_of
 NAME = re.compile(r"[A-Za-z_$][\w$]*")
 CALLED = re.compile(r"([A-Za-z_$][\w$]*[!?]?)\s*(?:<[\w\s,.?]*>)?\(|\.\s*([A-Za-z_]\w*)")
 STRING = re.compile(r"\"((?:[^\"\\\n]|\\.)*+)\"|'((?:[^'\\\n]|\\.)*+)'|`((?:[^`\\]|\\.)*+)`")
+EXPRESSION = re.compile(r"(?<=\{)[^{}]{1,200}(?=\})")
 DEFINITION = re.compile(
     r"""\b(?:def|class|func|fun|fn|function|interface|struct|enum|trait|module|object|type|record|const|let|var|val|static)
         \s+(?:\([^)]*\)\s*)?(?:self\.)?\*?([A-Za-z_$][\w$]*[!?]?)""",
@@ -39,6 +40,11 @@ KEYWORDS = frozenset(_KEYWORDS.split()) | {"None", "True", "False", "NULL", "Sel
 def names(line: str) -> set[str]:
     """The names in a line of source, keywords and shorter ones than three letters left out."""
     return {name.strip("$") for name in NAME.findall(line) if len(name) > 2 and name.strip("$") not in KEYWORDS}
+
+
+def unquoted(line: str) -> str:
+    """A line of source without its string literals, but for the expressions inside of them."""
+    return STRING.sub(lambda found: " ".join(EXPRESSION.findall(found[0])) or '""', line)
 
 
 def calls(line: str) -> set[str]:
