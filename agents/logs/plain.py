@@ -33,6 +33,8 @@ LEVEL_FIRST = re.compile(
 KLOG = re.compile(
     r"(?P<level>[IWEF])(?P<time>\d{4} \d\d:\d\d:\d\d\.\d{1,9})[ \t]+\d{1,10} (?P<logger>[\w.-]{1,100}):\d{1,7}\] ?"
 )
+BASIC = re.compile(rf"(?P<level>{NAMED}):(?P<logger>[A-Za-z_][\w.]{{0,120}}):(?=\S)")
+"""Python's `logging` where nobody has set it up."""
 RUBY = re.compile(
     r"[DIWEFAU], \[(?P<time>[^\]#]{1,40}?) ?#\d{1,10}\][ \t]+(?P<level>[A-Z]{3,7}) -- (?P<logger>[^:\n]{0,80}): ?"
 )
@@ -80,6 +82,8 @@ def read_plain(text: str) -> Head:
     """Read a line of text; what cannot be told stays None, and the message is what is left."""
     if match := KLOG.match(text):
         return Head(match["time"], WORDS[match["level"].lower()], match["logger"], text[match.end() :])
+    if match := BASIC.match(text):
+        return Head(None, level_named(match["level"]), match["logger"], text[match.end() :])
     if match := RUBY.match(text):
         return Head(match["time"], level_named(match["level"]), match["logger"].strip() or None, text[match.end() :])
     time = TIME.match(text)

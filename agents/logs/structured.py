@@ -243,7 +243,7 @@ def _written_python(chain: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Tracebacks that structlog wrote as dictionaries, the last one first, in the interpreter's words and order."""
     for at, link in enumerate(reversed(chain)):
         if at:
-            cause = chain[len(chain) - at - 1].get("is_cause") or link.get("is_cause")
+            cause = chain[len(chain) - at].get("is_cause")
             yield from ("", CAUSED if cause else DURING, "")
         yield "Traceback (most recent call last):"
         for frame in link.get("frames") or ():
