@@ -26,7 +26,7 @@ MISSING = re.compile(
 OF_NOTHING = re.compile(r"'NoneType' object|for nil\b|nil:NilClass|of (?:undefined|null)\b|on null")
 CLASS = re.compile(r"[a-z]\w*(?:[./][a-z]\w*)+[./$][A-Z]\w*")
 OWNER = 2
-"""The leading parts of a package's name that say whose it is: `com.acme`."""
+"""The leading parts of a package's name that say whose it is: `com.example`."""
 LONGEST = 2000
 
 
