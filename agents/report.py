@@ -13,6 +13,17 @@ from agents.evidence import Manifest, Version
 from agents.markdown import DIFF_LINES, code, fence, line, prose
 from agents.patch import Patch
 from agents.redaction import Redactor
+from agents.remarks import (
+    Beside,
+    Merging,
+    Tried,
+    meanwhile,
+    on_merging,
+    rendered_proof,
+    tried_before,
+    what_a_pin_does,
+    why_this_way,
+)
 from agents.verification import Check, Verification
 
 TITLE_WIDTH = 120
@@ -44,12 +55,19 @@ class Story(BaseModel):
     """Why there is no pull request, the one that counts first."""
     notes: tuple[str, ...] = ()
     """What was not looked at, in the order that matters to the reader."""
+    tried: tuple[Tried, ...] = ()
+    """The changes that were refuted before."""
+    beside: Beside | None = None
+    """The other pull request of the incident."""
+    merging: Merging | None = None
 
 
 def title(story: Story) -> str:
     """One line that names the rollout and the cause; for a pull request, the change."""
     story = _redacted(story)
     if story.patch is not None and not story.reasons:
+        if story.patch.is_pin:
+            return line(f"Set {story.bundle.rollout} back to its stable version", TITLE_WIDTH)
         what = {"revert": "Revert the change", "restore": "Restore the value"}.get(story.patch.strategy, "Change")
         files = [change.path for change in story.patch.changes]
         place = files[0] if len(files) == 1 else f"{len(files)} files"
@@ -81,7 +99,10 @@ def pull_request_text(story: Story) -> str:
             "## The change",
             prose(story.patch.why),
             _size(story.patch),
-            BY_MODEL if story.patch.by_model else IF_WANTED,
+            *([] if story.patch.is_pin else [BY_MODEL if story.patch.by_model else IF_WANTED]),
+            *(what_a_pin_does(story.beside) if story.patch.is_pin else meanwhile(story.beside)),
+            *why_this_way(story.patch, story.tried),
+            *on_merging(story.merging),
         ]
     return _page([*parts, *_proof(story), *_unchecked(story, said), _footer(story)])
 
@@ -94,6 +115,8 @@ def issue_text(story: Story) -> str:
     if story.patch is not None:
         parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]
         parts += [BY_MODEL] if story.patch.by_model else []
+    parts += tried_before(story.tried)
+    parts += meanwhile(story.beside)
     return _page([*parts, *_proof(story), *_unchecked(story, story.reasons), _footer(story)])
 
 
@@ -125,6 +148,8 @@ def _headline(story: Story) -> tuple[str, tuple[str, ...]]:
     verification = story.verification
     if verification is None:
         return "Not verified: nothing was run", ()
+    if story.patch is not None and story.patch.is_pin:
+        return "**Rolls back, does not cure:** proven by rendering the manifests, not by a run.", ()
     if verification.verdict != "verified":
         reason = verification.unchecked[0] if verification.unchecked else "nothing was run"
         return f"Not verified: {prose(reason)}", (reason,)
@@ -183,6 +208,8 @@ def _proof(story: Story) -> list[str]:
     verification = story.verification
     if verification is None:
         return []
+    if story.patch is not None and story.patch.is_pin:
+        return rendered_proof(verification)
     rows = [
         "| | before | after |",
         "| --- | --- | --- |",

@@ -28,6 +28,8 @@ class Proposed(BaseModel):
     kind: Literal["proposed"] = "proposed"
     pull_request: PullRequestLink
     draft: bool
+    pin: PullRequestLink | None = None
+    """The second one, which sets the GitOps repository back to the stable version meanwhile."""
 
 
 class LeftAlone(BaseModel):
@@ -38,6 +40,7 @@ class LeftAlone(BaseModel):
     kind: Literal["left-alone"] = "left-alone"
     pull_request: PullRequestLink
     because: Literal["merged", "closed", "edited"]
+    pin: PullRequestLink | None = None
 
 
 class Joined(BaseModel):
@@ -48,6 +51,7 @@ class Joined(BaseModel):
     kind: Literal["joined"] = "joined"
     pull_request: PullRequestLink
     state: Literal["open", "merged"]
+    pin: PullRequestLink | None = None
 
 
 class Head(BaseModel):
@@ -117,6 +121,8 @@ class Wanted(BaseModel):
     draft: bool
     fix: str
     """The key of the fix, which two incidents with one cure share: 32 hex digits."""
+    is_pin: bool = False
+    """Whether it only sets manifests back to the stable version, and so is no attempt at a fix."""
 
     @property
     def body(self) -> str:

@@ -2,8 +2,8 @@
 
 import re
 
+from agents.changes.image_slots import split_image
 from agents.changes.marked import Fields, Mark, as_scalar, entries_at, marked_documents, written
-from agents.changes.rendered import split_image
 
 Span = tuple[int, int, str]
 """Start and end in the text, and what to put there."""
@@ -89,7 +89,11 @@ def _inserted(text: str, entry: Fields, added: dict[str, str]) -> Span:
     stop = len(text) if stop < 0 else stop + 1
     break_ = _line_break(text)
     lead = "" if text[:stop].endswith("\n") else break_
-    return stop, stop, lead + "".join(f"{' ' * column}{key}: {as_scalar(value)}{break_}" for key, value in added.items())
+    return (
+        stop,
+        stop,
+        lead + "".join(f"{' ' * column}{key}: {as_scalar(value)}{break_}" for key, value in added.items()),
+    )
 
 
 def _end(value: object) -> int:

@@ -1,9 +1,9 @@
 """Set the manifests of a rollout back to the images of the stable version, and leave everything else as it is.
 
-The image is changed where it was written last: in the `images` of a kustomization, or in the manifest itself. Where other
-deployments read that file too, or the change would move another object's image, the kustomization of this one gets an
-entry of its own; where that would not do, nothing is changed and the reason told. Every edit is rendered before it is
-offered.
+The image is changed where it was written last: in the `images` of a kustomization, or in the manifest itself. Where
+other deployments read that file too, or the change would move another object's image, the kustomization of this one gets
+an entry of its own; where that would not do, nothing is changed and the reason told. Every edit is rendered before it
+is offered.
 """
 
 import difflib
@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from agents.changes.image_slots import Slot, Workload, Writer
 from agents.changes.marked import NOTHING, replaced, written
 from agents.changes.reading import is_template
-from agents.changes.rendered import Slot, Unrendered, Workload, Writer, render_images
+from agents.changes.rendered import Unrendered, render_images
 from agents.errors import SelfhealError
 from agents.evidence import Bundle
 from agents.evidence.origin import dig, label, mappings
@@ -30,6 +31,10 @@ IMAGE_AUTOMATION = '"$imagepolicy"'
 
 class NotPinned(SelfhealError):
     """The manifests cannot be set back by a plain edit; the text says why."""
+
+
+class PinnedAlready(NotPinned):
+    """Somebody has set them back since."""
 
 
 class Swap(NamedTuple):
@@ -60,9 +65,7 @@ def swaps(bundle: Bundle) -> tuple[Swap, ...]:
     stable, canary = (images(template_of(bundle, getattr(bundle.manifest, side).hash)) for side in ("stable", "canary"))
     if not stable or not canary:
         raise NotPinned("the pod template of the stable or the canary version was not captured")
-    found = tuple(
-        Swap(name, canary[name], image) for name, image in stable.items() if canary.get(name, image) != image
-    )
+    found = tuple(Swap(name, canary[name], image) for name, image in stable.items() if canary.get(name, image) != image)
     if not found:
         raise NotPinned("the two versions run the same images, so there is no image to set back")
     if any("[REDACTED" in text for swap in found for text in swap):
@@ -107,7 +110,7 @@ def _refuse_what_is_not_the_canary(deployed: Deployed, wanted: Sequence[Swap]) -
     """Somebody may have rolled back, or gone on, since the canary was deployed."""
     found = _slots(deployed, deployed.files, wanted)
     if all(slot.image == swap.stable for swap, slot in zip(wanted, found, strict=True)):
-        raise NotPinned("Git names the stable version's image again already")
+        raise PinnedAlready("Git names the stable version's image again already")
     for swap, slot in zip(wanted, found, strict=True):
         if slot.image not in {swap.canary, swap.stable}:
             raise NotPinned(f"Git names {slot.image} for {swap.container} now, which is neither version's")
@@ -138,7 +141,9 @@ def _workload(deployed: Deployed, objects: Sequence[Workload]) -> Workload:
         raise NotPinned(f"{many} in the manifests as they are in Git")
     if not deployed.workload:
         return rollouts[0]
-    named = [one for one in here if one.kind == "Deployment" and {deployed.workload, rollouts[0].reference} & {*one.names}]
+    named = [
+        one for one in here if one.kind == "Deployment" and {deployed.workload, rollouts[0].reference} & {*one.names}
+    ]
     if len(named) != 1:
         raise NotPinned(f"the Deployment {deployed.workload}, which the Rollout refers to, is not in the manifests")
     return named[0]
@@ -171,7 +176,10 @@ def _ways(
         yield path, f"{path} is taken in by {', '.join(others[:3])}, too, which must not move"
     else:
         spans = _at_writer(files[path], slot.writer, image)
-        yield path, spans if spans is not None else f"the image is written in {path} in a way that no plain edit changes"
+        yield (
+            path,
+            spans if spans is not None else f"the image is written in {path} in a way that no plain edit changes",
+        )
     if deployed.root is not None and (path != deployed.root or slot.writer.entry is None):
         spans = new_entry(files[deployed.root], slot.image, image)
         yield deployed.root, spans if spans is not None else f"{deployed.root} cannot take another entry of `images`"
