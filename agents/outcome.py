@@ -105,9 +105,8 @@ async def _roll_back(story: Story, case: Case, rollback: Rollback | Unpinned | N
 async def _publish(story: Story, publisher: Publisher, rollback: Rollback | Unpinned | None) -> Outcome:
     """The fix, the pin beside it, and the fix again where it did not name the pin yet; else analysis and pin."""
     case = publisher.case
-    standing = await rollback.standing(story.bundle) if isinstance(rollback, Rollback) else None
-    told = standing.url if standing is not None and standing.state == "open" else None
-    story = story.model_copy(update={"beside": _beside(told, rollback)})
+    foreseen = await _foreseen(rollback, story, case)
+    story = story.model_copy(update={"beside": foreseen})
     try:
         outcome = await publisher.propose(story)
     except Conflict as error:
@@ -124,45 +123,31 @@ async def _publish(story: Story, publisher: Publisher, rollback: Rollback | Unpi
         return outcome
     if isinstance(outcome, LeftAlone) and outcome.because == "closed":
         return outcome
-    link, why = await _offered(rollback, story, case, outcome.pull_request.url)
-    if isinstance(outcome, Proposed) and (link.url if link else None) != told:
-        beside = _beside(link.url if link else None, Unpinned(reason=why))
+    link, beside = await rollback.stand(story, case, outcome.pull_request.url)
+    if isinstance(outcome, Proposed) and beside != foreseen:
         outcome = await publisher.propose(story.model_copy(update={"beside": beside}))
     return outcome.model_copy(update={"pin": link})
 
 
-async def _offered(
-    rollback: Rollback, story: Story, case: Case, beside: str | None
-) -> tuple[PullRequestLink | None, str]:
-    """Where the pin stands, or why it does not."""
-    try:
-        offered = await rollback.offer(story, case, beside)
-    except Withheld as held:
-        return None, str(held)
-    if isinstance(offered, LeftAlone) and offered.because != "edited":
-        return None, f"{offered.pull_request.url} was {offered.because} by a person"
-    return offered.pull_request, ""
-
-
-def _beside(url: str | None, rollback: Rollback | Unpinned | None) -> Beside | None:
-    """What a fix says of the pin: where it stands, why there is none, or nothing where none is needed."""
-    if url is not None:
-        return Beside(url=url)
-    return Beside(reason=rollback.reason) if isinstance(rollback, Unpinned) and not rollback.is_done else None
+async def _foreseen(rollback: Rollback | Unpinned | None, story: Story, case: Case) -> Beside | None:
+    """What a fix can say of the pin before it is made: where it stands, or why there will be none."""
+    if isinstance(rollback, Rollback):
+        return await rollback.foresee(story.bundle, case)
+    return Beside(reason=rollback.reason) if rollback is not None and not rollback.is_done else None
 
 
 async def _report_beside(
     story: Story, reasons: tuple[str, ...], publisher: Publisher, rollback: Rollback | Unpinned | None
 ) -> Reported:
     """The analysis, and the pin beside it: an issue is not reworded, so the pin is made first, and told of it after."""
-    case, forge, link = publisher.case, publisher.forge, None
-    if isinstance(rollback, Rollback):
-        issue = await forge.find_issue(publisher.ground.url, story.bundle.incident)
-        link, why = await _offered(rollback, story, case, issue.url if issue else None)
-        story = story.model_copy(update={"beside": _beside(link.url if link else None, Unpinned(reason=why))})
-    reported = await _report(story, reasons, publisher.rule, case, forge)
-    if isinstance(rollback, Rollback) and link is not None and reported.issue is not None:
-        await _offered(rollback, story, case, reported.issue)
+    case, forge = publisher.case, publisher.forge
+    if not isinstance(rollback, Rollback):
+        return await _report(story, reasons, publisher.rule, case, forge)
+    issue = await forge.find_issue(publisher.ground.url, story.bundle.incident)
+    link, beside = await rollback.stand(story, case, issue.url if issue else None)
+    reported = await _report(story.model_copy(update={"beside": beside}), reasons, publisher.rule, case, forge)
+    if link is not None and reported.issue is not None and issue is None:
+        await rollback.stand(story, case, reported.issue)
     return reported.model_copy(update={"pin": link})
 
 

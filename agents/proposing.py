@@ -27,10 +27,15 @@ def refuse_too_many(wanted: Wanted, ours: tuple[Record, ...], most: int) -> None
     """`Withheld` where as many as the policy allows are open already, fixes and pins counted together."""
     others = [one for one in ours if one.state == "open" and not is_for(one, wanted)]
     if not is_open(wanted, ours) and len(others) >= most:
-        raise Withheld(
-            f"{len(others)} pull requests of this service are open in this repository, "
-            f"and the policy allows {most}: merge or close one, then retry"
-        )
+        raise Withheld(too_many(len(others), most))
+
+
+def too_many(taken: int, most: int) -> str:
+    """Why another one is not opened."""
+    return (
+        f"{taken} pull requests of this service are open in this repository, "
+        f"and the policy allows {most}: merge or close one, then retry"
+    )
 
 
 def is_open(wanted: Wanted, ours: tuple[Record, ...]) -> bool:

@@ -12,9 +12,20 @@ from agents.errors import Conflict, Denied
 from agents.evidence import Manifest
 from agents.incident import pin_branch_name
 from agents.pinning import Pin
-from agents.policy import RepositoryRule, decide, effective_mode
-from agents.proposing import Withheld, refuse_too_many, twin_of
-from agents.pull_request import Forge, Joined, LeftAlone, Proposed, Record, Wanted, ensure, fix_key, join
+from agents.policy import Decision, RepositoryRule, decide, effective_mode
+from agents.proposing import Withheld, refuse_too_many, too_many, twin_of
+from agents.pull_request import (
+    Forge,
+    Joined,
+    LeftAlone,
+    Proposed,
+    PullRequestLink,
+    Record,
+    Wanted,
+    ensure,
+    fix_key,
+    join,
+)
 from agents.remarks import Beside, Merging
 from agents.report import Story, commit_message, one_line, pull_request_text, title
 
@@ -35,16 +46,39 @@ class Rollback:
     def url(self) -> str:
         return self.pin.patch.repository
 
-    async def standing(self, bundle: Manifest) -> Record | None:
-        """The incident's pin as it is already, whatever became of it."""
+    async def foresee(self, bundle: Manifest, case: Case) -> Beside | None:
+        """Where the pin stands already, or why there will be none; None where it is still to be made."""
+        found = await self._standing(bundle)
+        if found is not None:
+            return Beside(url=found.url) if found.state == "open" else Beside(reason=_ended(found.url, found.state))
+        decision = self._decide(case)
+        if decision.action == "report":
+            return Beside(reason="; ".join(decision.reasons))
+        ours = await self.forge.our_pull_requests(self.url)
+        taken = sum(1 for one in ours if one.state == "open")
+        return Beside(reason=too_many(taken, self.rule.max_open)) if taken >= self.rule.max_open else None
+
+    async def _standing(self, bundle: Manifest) -> Record | None:
         return await self.forge.find_pull_request(self.url, pin_branch_name(bundle.rollout, bundle.incident))
+
+    def _decide(self, case: Case) -> Decision:
+        mode = effective_mode(self.rule, *case.modes)
+        return decide(self.pin.patch, self.pin.verification, case.diagnosis.confidence, self.rule, mode)
+
+    async def stand(self, story: Story, case: Case, beside: str | None) -> tuple[PullRequestLink | None, Beside | None]:
+        """The pull request as in `offer`, and what a fix says of it: where it is, or why there is none."""
+        try:
+            offered = await self.offer(story, case, beside)
+        except Withheld as held:
+            return None, Beside(reason=str(held))
+        if isinstance(offered, LeftAlone) and offered.because != "edited":
+            return None, Beside(reason=_ended(offered.pull_request.url, offered.because))
+        return offered.pull_request, Beside(url=offered.pull_request.url)
 
     async def offer(self, story: Story, case: Case, beside: str | None) -> Proposed | Joined | LeftAlone:
         """The pull request, which names the one `beside` it; `Withheld` where policy or forge have none of it."""
         pin = self.pin
-        decision = decide(
-            pin.patch, pin.verification, case.diagnosis.confidence, self.rule, effective_mode(self.rule, *case.modes)
-        )
+        decision = self._decide(case)
         if decision.action == "report":
             raise Withheld(*decision.reasons)
         story = story.model_copy(
@@ -82,10 +116,14 @@ class Rollback:
 
     async def call_off(self, bundle: Manifest, fix: str) -> None:
         """Say once on an open pin that the merged `fix` makes it needless."""
-        found = await self.standing(bundle)
+        found = await self._standing(bundle)
         if found is None or found.state != "open":
             return
         said = await self.forge.comments(self.url, found.number)
         if not any(NEEDLESS in one.body.splitlines() for one in said):
             text = f"Not needed any more once {fix}, which is merged, is deployed: close this then.\n\n{NEEDLESS}\n"
             await self.forge.create_comment(self.url, found.number, text)
+
+
+def _ended(url: str, how: str) -> str:
+    return f"{url} was {how} by a person"

@@ -1,7 +1,7 @@
 """Set the manifests of a rollout back to the images of the stable version, and leave everything else as it is.
 
 The image is changed where it was written last: in the `images` of a kustomization, or in the manifest itself. Where
-other deployments read that file too, or the change would move another object's image, the kustomization of this one gets
+other deployments read that file too, or the change would move another object, the kustomization of this one gets
 an entry of its own; where that would not do, nothing is changed and the reason told. Every edit is rendered before it
 is offered.
 """
