@@ -14,8 +14,8 @@ from agents.verification import Verification
 
 MOST_TRIED = 8
 ORDER = (
-    "Tried in this order, until one passes: a model's edit, where one is configured; the value that the stable version "
-    "had; the blamed change taken back, one place, then its file, then the whole commit; the stable version pinned."
+    "The order is: a model's edit; the value that the stable version had; the blamed change taken back, place, file, "
+    "commit; the stable version pinned."
 )
 REASONS = {
     BY_MODEL: "An edit can keep what the change was made for, which a revert cannot.",
@@ -95,16 +95,10 @@ def meanwhile(beside: Beside | None) -> list[str]:
     if beside is None or (beside.url is None and beside.reason is None):
         return []
     if beside.url is not None:
-        said = (
-            f"Until a version with this change is out, Git still names the one that failed. {beside.url} sets it back "
-            "to the stable version; it is not needed any more once this is merged and deployed."
-        )
+        said = f"{beside.url} sets it back to the stable version. Once the cause is put right, that is not needed."
     else:
-        said = (
-            "Until a version with this change is out, Git still names the one that failed. "
-            f"Setting it back to the stable version is left to you: {prose(beside.reason or '')}."
-        )
-    return ["## Until then", said]
+        said = f"Setting it back to the stable version is left to you: {prose(beside.reason or '')}."
+    return ["## Until then", f"Git still names the version that failed. {said}"]
 
 
 def what_a_pin_does(beside: Beside | None) -> list[str]:
@@ -114,7 +108,9 @@ def what_a_pin_does(beside: Beside | None) -> list[str]:
         "It cures nothing: the fault is still in the version that failed, and comes back with it.",
     ]
     if beside is not None and beside.url is not None:
-        said.append(f"The cause is dealt with in {beside.url}. Once that is merged and deployed, this is not needed.")
+        said.append(f"The cause is dealt with in {beside.url}. Once it is put right there, this is not needed.")
+    else:
+        said.append("No change that puts the cause right was found, so that is left to you.")
     return ["## What it does, and what it does not", "\n".join(f"- {one}" for one in said)]
 
 

@@ -115,7 +115,8 @@ def issue_text(story: Story) -> str:
     if story.patch is not None:
         parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]
         parts += [BY_MODEL] if story.patch.by_model else []
-    parts += tried_before(story.tried)
+    shown = story.patch.why if story.patch is not None else None
+    parts += tried_before([one for one in story.tried if one.what != shown])
     parts += meanwhile(story.beside)
     return _page([*parts, *_proof(story), *_unchecked(story, story.reasons), _footer(story)])
 

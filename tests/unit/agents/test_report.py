@@ -7,9 +7,10 @@ from markdown_it import MarkdownIt
 
 from agents.evidence import Citation, Item
 from agents.patch import FileChange
+from agents.remarks import Beside
 from agents.report import Story, commit_message, issue_text, pull_request_text, title
 from tests.conftest import Golden
-from tests.stories import PATCH, REFUTED, STORY, TRACE, UNVERIFIED, VERIFIED
+from tests.stories import FIX_AND_PIN, LAST_RESORT, PATCH, REFUTED, RETRIED, STORY, TRACE, TRIED, UNVERIFIED, VERIFIED
 
 GITHUB_BODY = 65_536
 """Characters that GitHub takes for a body."""
@@ -27,6 +28,19 @@ PAGES = {
                 "verification": None,
                 "reasons": ("nothing in Git to change: the cause is infrastructure",),
                 "notes": ("the manifest repository is not known",),
+            }
+        )
+    ),
+    "fix-beside-a-pin.md": pull_request_text(FIX_AND_PIN),
+    "pin.md": pull_request_text(LAST_RESORT),
+    "retried-after-merging.md": pull_request_text(RETRIED),
+    "tried-in-vain.md": issue_text(
+        STORY.model_copy(
+            update={
+                "verification": REFUTED,
+                "tried": TRIED,
+                "reasons": ("the failure is still there after the patch",),
+                "beside": Beside(reason="the Application renders a Helm chart, whose values are not edited here"),
             }
         )
     ),
