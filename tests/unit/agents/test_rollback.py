@@ -1,7 +1,7 @@
 """The pin to the stable version: beside a code fix, or alone where nothing else is left; each pull request once."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langgraph.runtime import Runtime
@@ -77,7 +77,7 @@ async def test_run_again_nothing_more_is_made_or_reworded() -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
 async def test_cut_at_any_write_of_publishing_and_run_again_there_are_two_that_name_each_other(*, after: bool) -> None:
-    ready: State = await build().ainvoke({"attempt": ATTEMPT}, context=GitOpsHouse().ports)
+    ready = cast("State", await build().ainvoke({"attempt": ATTEMPT}, context=GitOpsHouse().ports))
     whole = Fuse()
     await graph.publishing(ready, Runtime(context=whole.ports(GitOpsHouse().ports)))
     writes = [at for at, call in enumerate(whole.seen, 1) if call in WRITES]
@@ -204,7 +204,7 @@ async def test_a_canary_that_a_person_ended_or_whose_cause_is_not_known_is_not_r
     assert house.pin is None
     house = GitOpsHouse(rule=EVERYWHERE)
     aborted = {"metadata": {"name": "shop"}, "status": {"abort": True}}
-    contents = house.bundle.contents | {"objects/rollout/shop": json.dumps(aborted)}
+    contents = {**house.bundle.contents, "objects/rollout/shop": json.dumps(aborted)}
     house.journal = FakeJournal({ATTEMPT: house.bundle.model_copy(update={"contents": contents})})
     await heal(house)
     assert house.pin is None
