@@ -18,6 +18,7 @@ from agents.changes.repository import (
     Repositories,
     Repository,
     at_the_canary,
+    is_lfs_pointer,
     named_now,
 )
 from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
@@ -46,6 +47,7 @@ __all__ = [
     "essence",
     "field_changes",
     "hunks_of",
+    "is_lfs_pointer",
     "is_template",
     "manifest_changes",
     "named_now",

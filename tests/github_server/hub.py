@@ -108,6 +108,10 @@ class Repository:
     archived: bool = False
     has_drafts: bool = True
     has_issues: bool = True
+    has_filters: bool = True
+    """Whether a fetch may leave files out."""
+    has_protocol_2: bool = True
+    """Whether git's newer protocol is spoken, in which every object may be asked for by its id."""
     threads: list[Thread] = field(default_factory=list)
 
     @property
