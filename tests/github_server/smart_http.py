@@ -33,7 +33,7 @@ def serve_git(
         ["git", "http-backend"],
         input=body,
         capture_output=True,
-        check=True,
+        check=False,  # it has failed where it refuses, which the answer says
         env={
             "PATH": "/usr/bin:/bin",
             "HOME": "/",

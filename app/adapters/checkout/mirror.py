@@ -31,7 +31,7 @@ AT_ONCE = ("-c", "fetch.negotiationAlgorithm=noop")
 """What the server gets to know of what is here: nothing, since blobs do not build on one another."""
 MOST_LOST = 3
 LOST = re.compile(r"not our ref ([0-9a-f]{40})")
-WATCH_SECONDS = 0.25
+SHORTEST_WATCH, LONGEST_WATCH = 0.02, 0.25
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,7 @@ class Mirror:
         argv = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--recurse-submodules=no")
         asked = talk_to_git(
             self.git_dir,
-            (*_named(origin, partial=True), *AT_ONCE, *argv, f"--filter={FILTER}", "--stdin", "origin"),
+            (*_named(origin, partial=True), *AT_ONCE, *argv, f"--filter={FILTER}", "--stdin", "forge"),
             origin=origin,
             lock=lock,
             stdin="".join(f"{one}\n" for one in ids).encode(),
@@ -171,7 +171,7 @@ class Mirror:
         with _marked(git_dir / self._place.fetching.name):
             said = await talk_to_git(
                 git_dir,
-                (*_named(origin, partial=self._is_partial), *argv, "origin", BRANCHES, TAGS),
+                (*_named(origin, partial=self._is_partial), *argv, "forge", BRANCHES, TAGS),
                 origin=origin,
                 lock=lock,
                 seconds=FETCH_SECONDS,
@@ -187,7 +187,7 @@ class Mirror:
 
     async def _is_sound(self) -> bool:
         """Whether everything can be read, and nothing lacks but blobs. Takes as long as reading it all."""
-        content = ("-c", "remote.origin.promisor=true", "fsck", "--no-dangling", "--no-progress")
+        content = ("-c", "remote.forge.promisor=true", "fsck", "--no-dangling", "--no-progress")
         links = ("rev-list", "--all", "--objects", "--quiet", f"--filter={FILTER}")
         for argv in (content, links):
             try:
@@ -199,9 +199,9 @@ class Mirror:
 
 
 def _named(origin: Origin, *, partial: bool) -> tuple[str, ...]:
-    """The remote `origin` for one command: with it in the config, git would fetch blobs one by one as it reads."""
-    promised = ("-c", "remote.origin.promisor=true", "-c", f"remote.origin.partialCloneFilter={FILTER}")
-    return ("-c", f"remote.origin.url={origin.address}", *(promised if partial else ()))
+    """The remote `forge` for one command: with it in the config, git would fetch blobs one by one as it reads."""
+    promised = ("-c", "remote.forge.promisor=true", "-c", f"remote.forge.partialCloneFilter={FILTER}")
+    return ("-c", f"remote.forge.url={origin.address}", *(promised if partial else ()))
 
 
 async def _follow_head(git_dir: Path, origin: Origin) -> None:
@@ -214,9 +214,10 @@ async def _follow_head(git_dir: Path, origin: Origin) -> None:
 
 async def _watched(asked: Coroutine[Any, Any, object], git_dir: Path, most_bytes: int) -> None:
     """Wait for a fetch; `Denied` as soon as more has come than was meant to: sizes cannot be asked for beforehand."""
-    task = asyncio.ensure_future(asked)
+    task, wait = asyncio.ensure_future(asked), SHORTEST_WATCH
     try:
-        while not (await asyncio.wait({task}, timeout=WATCH_SECONDS))[0]:
+        while not (await asyncio.wait({task}, timeout=wait))[0]:
+            wait = min(2 * wait, LONGEST_WATCH)
             if sum(_size(part) for part in (git_dir / "objects" / "pack").glob("tmp_pack_*")) > most_bytes:
                 raise Denied(f"the files that are needed are larger than {most_bytes} bytes")
         task.result()

@@ -64,9 +64,13 @@ async def bring_difference(objects: Objects, old: str, new: str, paths: Sequence
 async def bring_files(objects: Objects, commit: str, path: str, endings: Sequence[str] = ()) -> None:
     """The regular files of a commit at or below a path: those with one of the endings, else all that are no media."""
     if objects.is_partial:
-        out = await objects.git("ls-tree", "-r", "-z", "--full-tree", full_sha(commit), "--", literal(path))
-        chosen = [one for one in entries_of(out) if one.mode in REGULAR and _is_chosen(one.path, endings)]
-        await objects.need(one.blob for one in chosen)
+        files = await _files(objects, commit, path)
+        await objects.need(one.blob for one in files if _is_chosen(one.path, endings))
+
+
+async def _files(objects: Objects, commit: str, path: str) -> list["Entry"]:
+    out = await objects.git("ls-tree", "-r", "-z", "--full-tree", full_sha(commit), "--", literal(path))
+    return [one for one in entries_of(out) if one.mode in REGULAR]
 
 
 def _is_chosen(path: str, endings: Sequence[str]) -> bool:
@@ -80,7 +84,7 @@ async def bring_history(objects: Objects, commit: str, path: str, since: str | N
     """
     if not objects.is_partial:
         return
-    await bring_files(objects, commit, path)
+    here = {one.blob for one in await _files(objects, commit, path)}
     tips, names = [commit], {path}
     for _ in range(MOST_NAMES_OF_A_FILE):
         walked = [*tips, *((f"^{since}",) if since else ())]
@@ -89,7 +93,7 @@ async def bring_history(objects: Objects, commit: str, path: str, since: str | N
         added = {change.commit for change in changes if change.status == "A"}
         whole = {change.commit for change in changes} if since else added
         beside = [one for one in await _of_commits(objects, whole) if since or one.status == "D"]
-        await objects.need(_blobs([*changes, *beside]))
+        await objects.need(here | _blobs([*changes, *beside]))
         former = await _former(objects, added, path)
         tips = [one.commit for one in former]
         if not former or former[0].paths[0] in names:
