@@ -84,7 +84,13 @@ def origins_of(porcelain: str) -> dict[int, str]:
     return {number: sha for number, sha in found.items() if sha not in older}
 
 
-def matches_of(file: str, out: str) -> list[Match]:
-    """What `git grep -z -n` tells of one file."""
-    fields = [line.split("\0", 2) for line in out.split("\n") if line]
-    return [Match(path=file, line=int(field[1]), text=field[2]) for field in fields if len(field) == 3]
+def matches_of(out: str) -> Iterator[Match]:
+    """What `git grep -z -n` tells of files of a commit, whose names may hold line ends."""
+    at = 0
+    while at < len(out):
+        name = out.index("\0", at)
+        number = out.index("\0", name + 1)
+        end = out.index("\n", number)
+        path = out[at:name].partition(":")[2]
+        yield Match(path=path, line=int(out[name + 1 : number]), text=out[number + 1 : end])
+        at = end + 1

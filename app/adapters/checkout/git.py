@@ -48,7 +48,7 @@ FINAL = re.compile(
 DAMAGE = re.compile(
     r"does not match index|wrong index|too short to be|is corrupt|inflate|not a git repository|bad config"
     r"|unable to read tree|failed to traverse|unable to parse|checksum mismatch|reference broken|invalid sha1 pointer"
-    r"|did not send all necessary objects|bad (?:pack|index) ",
+    r"|did not send all necessary objects|(?:unterminated|unexpected) line in",
     re.IGNORECASE,
 )
 """What git says of a mirror that may be damaged: reason to look closer, not to believe it."""

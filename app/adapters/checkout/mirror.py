@@ -29,6 +29,8 @@ MOST_IDS = 10_000
 """Blobs of one request, which stays below the size from which git cuts it into chunks."""
 AT_ONCE = ("-c", "fetch.negotiationAlgorithm=noop")
 """What the server gets to know of what is here: nothing, since blobs do not build on one another."""
+IN_PACKS = ("-c", "fetch.unpackLimit=1")
+MOST_PACKS = 50
 MOST_LOST = 3
 LOST = re.compile(r"not our ref ([0-9a-f]{40})")
 SHORTEST_WATCH, LONGEST_WATCH = 0.02, 0.25
@@ -104,6 +106,7 @@ class Mirror:
         try:
             self._is_partial = await self._says_partial()
             await self._fetch(self.git_dir, origin, lock)
+            await self._tidy(lock)
         except SelfhealError as error:
             if not DAMAGE.search(str(error)) or await self._is_sound():
                 raise
@@ -171,13 +174,23 @@ class Mirror:
         with _marked(git_dir / self._place.fetching.name):
             said = await talk_to_git(
                 git_dir,
-                (*_named(origin, partial=self._is_partial), *argv, "forge", BRANCHES, TAGS),
+                (*_named(origin, partial=self._is_partial), *IN_PACKS, *argv, "forge", BRANCHES, TAGS),
                 origin=origin,
                 lock=lock,
                 seconds=FETCH_SECONDS,
             )
             await _follow_head(git_dir, origin)
         return said.err
+
+    async def _tidy(self, lock: int) -> None:
+        """Put many small packs together: each fetch leaves one, and git looks for an object in one after the other."""
+        packs = await asyncio.to_thread(lambda: len(list((self.git_dir / "objects" / "pack").glob("*.pack"))))
+        if packs > MOST_PACKS:
+            argv = ("repack", "-a", "-d", "--quiet", "--no-write-bitmap-index")
+            promised = ("-c", "remote.forge.promisor=true") if self._is_partial else ()
+            with _marked(self._place.fetching):
+                await talk_to_git(self.git_dir, (*promised, *argv), lock=lock, seconds=FETCH_SECONDS)
+            await run_git(self.git_dir, "pack-refs", "--all")
 
     async def _says_partial(self) -> bool:
         out = await run_git(

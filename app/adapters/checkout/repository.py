@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from agents.changes import MOST_COMMITS, MOST_MATCHES, Blamed, Commit, FileText, Match, is_lfs_pointer
@@ -42,6 +43,8 @@ DIFF = (
 REVISION = re.compile(r"(?![-:])[^\s\x00-\x1f\x7f]{1,256}")
 MOST_NAMES = 200
 """Paths in one command line."""
+MOST_SEARCHED = 20
+"""Files of which the lines that hold a text are asked for at once."""
 MOST_OF_A_FILE = 5
 """Lines of one file that `mentions` tells."""
 NO_SUCH_LINES = re.compile(r"no such path|has only \d+ lines?")
@@ -210,12 +213,13 @@ class GitRepository:
         await bring_files(self._objects, commit, path)
         what = ("-I", "-F", "-z", "--no-textconv", "--full-name", "-e", text, full_sha(commit), "--")
         listed = await self._grep("--files-with-matches", *what, literal(path), *NO_MEDIA)
+        files = [named.partition(":")[2] for named in listed.decode("utf-8", "surrogateescape").split("\0") if named]
         found: list[Match] = []
-        for named in listed.decode("utf-8", "replace").split("\0")[:MOST_MATCHES]:
-            file = named.partition(":")[2]
-            if file and len(found) < MOST_MATCHES:
-                lines = await self._grep("-n", f"--max-count={MOST_MATCHES}", *what, literal(file))
-                found += matches_of(file, lines.decode("utf-8", "replace"))
+        for at in range(0, min(len(files), MOST_MATCHES), MOST_SEARCHED):
+            names = [literal(file) for file in files[at : at + MOST_SEARCHED]]
+            if len(found) < MOST_MATCHES:
+                lines = await self._grep("-n", f"--max-count={MOST_MATCHES}", *what, *names)
+                found += matches_of(lines.decode("utf-8", "replace"))
         return tuple(found[:MOST_MATCHES])
 
     async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
@@ -241,13 +245,7 @@ class GitRepository:
             "-I", "-F", "-w", "-z", "-n", "--no-textconv", "--full-name", f"--max-count={MOST_OF_A_FILE}", *sought,
             full_sha(commit), "--", *paths,
         )  # fmt: skip
-        found: list[Match] = []
-        for line in out.decode("utf-8", "replace").split("\n"):
-            name, _, rest = line.partition("\0")
-            number, _, text = rest.partition("\0")
-            if number.isdigit() and len(found) < MOST_MATCHES:
-                found.append(Match(path=name.partition(":")[2], line=int(number), text=text))
-        return tuple(found)
+        return tuple(islice(matches_of(out.decode("utf-8", "replace")), MOST_MATCHES))
 
     async def _grep(self, *argv: str) -> bytes:
         """The exit code 1 says that nothing was found."""
