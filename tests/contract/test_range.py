@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.changes import Repository
+from agents.errors import Denied
 from app.adapters.checkout import GitRepository
 from app.adapters.checkout import repository as adapter
 from tests.fakes import FakeCommit, FakeRepository
@@ -53,6 +54,22 @@ async def test_many_files_are_read_as_each_is_alone(build: Build) -> None:
         alone = await repository.read(shas[-1], path)
         assert texts.get(path) == (alone.text if alone.status == "ok" else None)
     assert await repository.read_all(shas[-1], []) == {}
+
+
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+async def test_a_pointer_to_git_lfs_is_told_and_never_read_as_the_file(build: Build) -> None:
+    about = "See version https://git-lfs.github.com/spec/v1\nand oid sha256:x\n"
+    repository, shas = await build([{"model.bin.py": POINTER, "about.md": about}, {"b.py": "1\n"}])
+    found = await repository.read(shas[1], "model.bin.py")
+    assert (found.status, found.text, "Git LFS" in str(found.reason)) == ("denied", "", True)
+    assert await repository.read_all(shas[1], ["model.bin.py", "about.md"]) == {"about.md": about}
+    with pytest.raises(Denied, match="Git LFS"):
+        await repository.blame(shas[1], "model.bin.py", 1, 1)
 
 
 async def test_lines_are_traced_to_the_commit_of_the_range_that_wrote_them(build: Build) -> None:
