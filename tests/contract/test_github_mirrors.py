@@ -133,6 +133,31 @@ async def test_a_redirect_is_not_followed_with_the_token(github: GitHubServer, t
         assert other.calls == []
 
 
+async def test_a_server_of_the_old_kind_cannot_lead_to_another_one(
+    github: GitHubServer, shop: Repository, tmp_path: Path
+) -> None:
+    other = GitHubServer(tmp_path / "other")
+    other.hub.create("acme/shop").private = False
+    answers = {
+        "info/refs": f"{shop.branches()['main']}\trefs/heads/main\n",
+        "HEAD": "ref: refs/heads/main\n",
+        "objects/info/http-alternates": f"{other.web}/acme/shop.git/objects\n",
+        "objects/info/alternates": f"{other.web}/acme/shop.git/objects\n",
+    }
+
+    def pretend(_number: int, _method: str, path: str) -> Answer:
+        name = path.removeprefix("/acme/shop.git/")
+        return Answer(
+            200 if name in answers else 404, headers={"Content-Type": "text/plain"}, raw=answers.get(name, "")
+        )
+
+    github.trouble = pretend
+    with other.running(), pytest.raises((Denied, Transient), match="git fetch"):
+        await mirrors_of(github, tmp_path).open(github.url("acme/shop"))
+    assert any("alternates" in call.path for call in github.calls)
+    assert other.calls == []
+
+
 @pytest.mark.parametrize(
     "url",
     [

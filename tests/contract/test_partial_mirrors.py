@@ -106,13 +106,22 @@ async def test_whatever_is_asked_costs_one_fetch_and_the_second_time_none(
 async def test_a_tree_is_laid_out_by_one_fetch(github: GitHubServer, mirrors: Mirrors, origin: Scratch) -> None:
     url = serve(github, origin)
     await mirrors.open(url)
-    opened, again = len(github.calls), Trees(mirrors, origin.path.parent / "trees", None)
-    tree = await again.lay_out(url, origin.shas[-1], {})
-    first = len(github.calls) - opened
-    await again.lay_out(url, origin.shas[-1], {})
-    opening = len(github.calls) - opened - first
-    assert first - opening == A_FETCH
+    opened, trees = len(github.calls), Trees(mirrors, origin.path.parent / "trees", None)
+    tree = await trees.lay_out(url, origin.shas[-1], {})
+    assert len(github.calls) - opened == A_FETCH
+    await trees.lay_out(url, origin.shas[-1], {})
+    assert len(github.calls) - opened == A_FETCH
     assert names_in(tree) == set(origin.listed("main")) - {"sub"}
+
+
+async def test_a_commit_that_is_not_here_yet_is_fetched_before_it_is_laid_out(
+    github: GitHubServer, mirrors: Mirrors, origin: Scratch, tmp_path: Path
+) -> None:
+    url = serve(github, origin)
+    await mirrors.open(url)
+    later = origin.commit("later", {"later.py": "later\n"})
+    tree = await Trees(mirrors, tmp_path / "trees", None).lay_out(url, later, {})
+    assert "later.py" in names_in(tree)
 
 
 async def test_nothing_but_history_is_fetched_when_a_repository_is_opened(

@@ -24,6 +24,7 @@ FETCH_SECONDS = 900
 PATIENCE_SECONDS = 2 * FETCH_SECONDS
 """For somebody else's fetch of the same mirror."""
 FILTER = "blob:none"
+FETCH = ("fetch", "--quiet", "--no-write-fetch-head", "--no-auto-gc", "--recurse-submodules=no")
 BRANCHES, TAGS = "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"
 MOST_IDS = 10_000
 """Blobs of one request, which stays below the size from which git cuts it into chunks."""
@@ -96,8 +97,8 @@ class Mirror:
     def doubt(self) -> None:
         self._place.doubt.touch()
 
-    async def refresh(self, origin: Origin, lock: int) -> None:
-        """Have what the repository has now, by whoever holds the lock."""
+    async def refresh(self, origin: Origin, lock: int, commit: str | None = None) -> None:
+        """Have what the repository has now, by whoever holds the lock; nothing is fetched where `commit` is here."""
         await asyncio.to_thread(_clear_leftovers, self._place)
         if not self.git_dir.is_dir() or (self._place.doubt.exists() and not await self._is_sound()):
             await self._make(origin, lock)
@@ -105,8 +106,9 @@ class Mirror:
         self._place.doubt.unlink(missing_ok=True)
         try:
             self._is_partial = await self._says_partial()
-            await self._fetch(self.git_dir, origin, lock)
-            await self._tidy(lock)
+            if commit is None or not await self._has(commit):
+                await self._fetch(self.git_dir, origin, lock)
+                await self._tidy(lock)
         except SelfhealError as error:
             if not DAMAGE.search(str(error)) or await self._is_sound():
                 raise
@@ -136,10 +138,9 @@ class Mirror:
                         raise Denied("files that are needed are not at the origin any more") from error
 
     async def _bring_some(self, ids: Collection[str], origin: Origin, lock: int, most_bytes: int) -> None:
-        argv = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--recurse-submodules=no")
         asked = talk_to_git(
             self.git_dir,
-            (*_named(origin, partial=True), *AT_ONCE, *argv, f"--filter={FILTER}", "--stdin", "forge"),
+            (*_named(origin, partial=True), *AT_ONCE, *FETCH, "--no-tags", f"--filter={FILTER}", "--stdin", "forge"),
             origin=origin,
             lock=lock,
             stdin="".join(f"{one}\n" for one in ids).encode(),
@@ -170,7 +171,7 @@ class Mirror:
     async def _fetch(self, git_dir: Path, origin: Origin, lock: int) -> str:
         """Branches, tags and where HEAD points; what git said besides."""
         filtered = (f"--filter={FILTER}",) if self._is_partial else ()
-        argv = ("fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--force", *filtered)
+        argv = (*FETCH, "--prune", "--force", *filtered)
         with _marked(git_dir / self._place.fetching.name):
             said = await talk_to_git(
                 git_dir,
@@ -181,6 +182,13 @@ class Mirror:
             )
             await _follow_head(git_dir, origin)
         return said.err
+
+    async def _has(self, commit: str) -> bool:
+        try:
+            await run_git(self.git_dir, "cat-file", "-e", f"{commit}^{{commit}}")
+        except Denied:
+            return False
+        return True
 
     async def _tidy(self, lock: int) -> None:
         """Put many small packs together: each fetch leaves one, and git looks for an object in one after the other."""

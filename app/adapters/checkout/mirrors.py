@@ -52,14 +52,17 @@ class Mirrors:
         mirror = await self.mirror(url)
         return GitRepository(mirror.git_dir, mirror)
 
-    async def mirror(self, url: str) -> Mirror:
-        """The repository's mirror with what is there now; it is not removed while somebody has it."""
+    async def mirror(self, url: str, commit: str | None = None) -> Mirror:
+        """The repository's mirror with what is there now, or with `commit` at least: it is not asked for again.
+
+        It is not removed while somebody has it.
+        """
         origin = await self._origin(url)
         place = Place(self._root / f"{hashlib.sha256(origin.address.encode()).hexdigest()[:24]}.git")
         self._root.mkdir(parents=True, exist_ok=True)
         async with locked(place.lock, PATIENCE_SECONDS) as lock:
             mirror = Mirror(place, lambda: self._origin(url), Lease(place.lease))
-            await mirror.refresh(origin, lock)
+            await mirror.refresh(origin, lock, commit)
         await asyncio.to_thread(make_room, self._root, self._most_bytes)
         return mirror
 

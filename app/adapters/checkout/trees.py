@@ -41,8 +41,8 @@ class Trees:
                 await self.clear(str(tree))
 
     async def lay_out(self, url: str, commit: str, files: Mapping[str, str | None]) -> str:
-        objects = (await self._mirrors.mirror(url)).objects
-        listed = await objects.git("ls-tree", "-r", "-z", "--full-tree", full_sha(commit))
+        objects = (await self._mirrors.mirror(url, full_sha(commit))).objects
+        listed = await objects.git("ls-tree", "-r", "-z", "--full-tree", commit)
         entries = [entry for entry in entries_of(listed) if entry.mode != SUBMODULE]
         sizes: dict[str, int] = {}
         if len(entries) <= MOST_FILES:
