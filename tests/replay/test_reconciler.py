@@ -75,6 +75,7 @@ async def test_without_the_right_to_watch_lists_alone_find_it(tmp_path: Path) ->
             await until(lambda: service.reconciler.listeners[0].heard.refused >= 1)
             service.server.begin()
             await until(lambda: service.attempts(recording))
+            assert len(await service.attempts(recording)) == 1
 
 
 async def test_an_api_server_that_is_away_for_a_while_is_no_end_of_it(tmp_path: Path) -> None:
@@ -84,6 +85,7 @@ async def test_an_api_server_that_is_away_for_a_while_is_no_end_of_it(tmp_path: 
         async with running(service):
             service.server.begin()
             await until(lambda: service.attempts(recording), 8)
+            assert len(await service.attempts(recording)) == 1
 
 
 async def test_only_the_namespaces_that_are_watched_count(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ async def test_a_server_that_is_not_there_leaves_the_work_to_the_rules() -> None
     models = ChatModels("test-model", gone.url, None, PLENTY)
     fell_back(scene, await scene.heal(models), "its server cannot be reached")
     await models.close()
+    assert scene.journal.documents["cost"]["input_tokens"] == 0
 
 
 async def test_a_server_that_hangs_is_left_when_the_time_is_up() -> None:
@@ -131,8 +132,9 @@ async def test_a_slip_is_told_to_the_model_and_may_be_put_right(slip: Message, c
 async def test_text_that_cannot_be_sent_ends_the_conversation_and_nothing_else() -> None:
     """Half of a character, which JSON can write and UTF-8 cannot: the next request would have to repeat it."""
     scene = Scene()
-    outcome, _ = await play(scene, *[calls(("read_evidence", '{"item": "\\ud800"}'))] * 2)
+    outcome, server = await play(scene, *[calls(("read_evidence", '{"item": "\\ud800"}'))] * 2)
     fell_back(scene, outcome, NO_COMPLETION)
+    assert len(server.bodies) == 2
 
 
 async def test_two_answers_at_once_are_none() -> None:
@@ -225,8 +227,9 @@ async def test_a_model_does_not_talk_the_service_out_of_what_the_rules_are_sure_
     answer: dict[str, Any], note: str
 ) -> None:
     scene = Scene()
-    outcome, _ = await play(scene, conclusion(scene, **answer), call("NoFix", reason="nothing to do"))
+    outcome, server = await play(scene, conclusion(scene, **answer), call("NoFix", reason="nothing to do"))
     fell_back(scene, outcome, note)
+    assert len(server.bodies) == 2
 
 
 async def test_a_model_that_never_finishes_is_stopped_by_its_calls() -> None:
