@@ -89,6 +89,10 @@ class AuditedForge:
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._noted("create-issue", url, partial(self._forge.create_issue, url, text), _url)
 
+    async def close_issue(self, url: str, number: int) -> None:
+        close = partial(self._forge.close_issue, url, number)
+        await self._noted("close-issue", f"{url} #{number}", close, lambda _: "closed")
+
     async def create_comment(self, url: str, number: int, body: str) -> Comment:
         create = partial(self._forge.create_comment, url, number, body)
         return await self._noted("create-comment", f"{url} #{number}", create, lambda made: str(made.id))

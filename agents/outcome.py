@@ -41,6 +41,8 @@ class Reported(BaseModel):
     kind: Literal["reported"] = "reported"
     reasons: tuple[str, ...]
     issue: str | None = None
+    repository: str | None = None
+    """The repository that the issue is in."""
 
 
 Outcome = Annotated[Proposed | Joined | LeftAlone | Reported, Field(discriminator="kind")]
@@ -227,4 +229,4 @@ async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, 
         issue = await ensure_issue(case.ground.url, story.bundle.incident, title(story), issue_text(story), forge)
     except Denied as error:
         return Reported(reasons=(*reasons, f"the forge refuses the issue: {error}"))
-    return Reported(reasons=reasons, issue=issue)
+    return Reported(reasons=reasons, issue=issue, repository=case.ground.url)

@@ -41,9 +41,15 @@ class FakeForge:
             if pull.record.number == number:
                 pull.record = pull.record.model_copy(update=changes)
 
+    def edit_issue(self, url: str, number: int, **changes: Any) -> None:
+        """What a person does to an issue."""
+        self._issues[url] = [
+            one.model_copy(update=changes) if one.number == number else one for one in self._issues[url]
+        ]
+
     def add_merged(self, url: str, body: str, sha: str) -> None:
         """A pull request of earlier, merged as `sha`."""
-        record = self._record(url, len(self._pulls[url]) + 1, "pulls", Text(title="t", body=body))
+        record = self._record(url, self._next(url), "pulls", Text(title="t", body=body))
         merged = {"state": "merged", "merged_as": sha, "branch": f"selfheal/{sha[:10]}", "base": self._default}
         self._pulls[url].append(_Pull(record.model_copy(update=merged), f"selfheal/{sha[:10]}"))
 
@@ -80,7 +86,7 @@ class FakeForge:
                 raise Denied(f"there is no branch {needed} in {url}")
         if any(pull.head == branch and pull.record.state == "open" for pull in self._pulls[url]):
             raise Conflict(f"a pull request for {branch} is open already")
-        record = self._record(url, len(self._pulls[url]) + 1, "pulls", text)
+        record = self._record(url, self._next(url), "pulls", text)
         record = record.model_copy(update={"branch": branch, "base": base})
         self._pulls[url].append(_Pull(record, branch))
         self.created.append(f"pull request {branch} -> {base}")
@@ -115,9 +121,13 @@ class FakeForge:
 
     def _thread(self, url: str, number: int) -> list[Comment]:
         self._heads(url)
-        if number not in {pull.record.number for pull in self._pulls[url]}:
-            raise Denied(f"there is no pull request {number}")
+        if number not in range(1, self._next(url)):
+            raise Denied(f"there is no pull request or issue {number}")
         return self._comments.setdefault((url, number), [])
+
+    def _next(self, url: str) -> int:
+        """Pull requests and issues of a repository are counted together."""
+        return len(self._pulls[url]) + len(self._issues[url]) + 1
 
     async def find_issue(self, url: str, incident: str) -> Record | None:
         self._heads(url)
@@ -128,10 +138,15 @@ class FakeForge:
 
     async def create_issue(self, url: str, text: Text) -> Record:
         self._heads(url)
-        record = self._record(url, len(self._issues[url]) + 1, "issues", text)
+        record = self._record(url, self._next(url), "issues", text)
         self._issues[url].append(record)
         self.created.append(f"issue {text.title}")
         return record
+
+    async def close_issue(self, url: str, number: int) -> None:
+        if not any(one.number == number for one in self._issues[url]):
+            raise Denied(f"there is no issue {number}")
+        self.edit_issue(url, number, state="closed")
 
     def _heads(self, url: str) -> dict[str, str]:
         if url not in self.branches:

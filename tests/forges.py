@@ -43,6 +43,10 @@ class Site(ABC):
     def edit(self, number: int, **changes: Any) -> None:
         """A person changes a pull request."""
 
+    @abstractmethod
+    def reopen(self, number: int) -> None:
+        """A person opens an issue again."""
+
     def wanted(self, after: str | None = AFTER, **changes: Any) -> Wanted:
         wanted = Wanted(
             repository=self.url,
@@ -83,6 +87,9 @@ class FakeSite(Site):
     def edit(self, number: int, **changes: Any) -> None:
         self.fake.edit(self.url, number, **changes)
 
+    def reopen(self, number: int) -> None:
+        self.fake.edit_issue(self.url, number, state="open", reopened=True)
+
 
 class LocalSite(Site):
     def __init__(self, folder: Path) -> None:
@@ -109,6 +116,10 @@ class LocalSite(Site):
     def edit(self, number: int, **changes: Any) -> None:
         path = self.folder / "acme" / "shop.pulls" / f"{number}.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    def reopen(self, number: int) -> None:
+        path = self.folder / "acme" / "shop.issues" / f"{number}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"state": "open"}))
 
     def _records(self, kind: str) -> list[Record]:
         paths = sorted((self.folder / "acme" / f"shop.{kind}").glob("*.json"))
@@ -185,3 +196,6 @@ class CutForge:
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._pass(self._forge.create_issue(url, text))
+
+    async def close_issue(self, url: str, number: int) -> None:
+        await self._pass(self._forge.close_issue(url, number))

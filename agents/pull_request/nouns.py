@@ -75,6 +75,8 @@ class Record(BaseModel):
     base: str | None = None
     merged_as: str | None = None
     """The commit that merging made on the base branch."""
+    reopened: bool = False
+    """Whether somebody opened an issue again that had been closed."""
 
 
 class Comment(BaseModel):
@@ -170,3 +172,7 @@ class Forge(Protocol):
         ...
 
     async def create_issue(self, url: str, text: Text) -> Record: ...
+
+    async def close_issue(self, url: str, number: int) -> None:
+        """Close it as completed; one that is closed stays as it is."""
+        ...

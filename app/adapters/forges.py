@@ -39,6 +39,9 @@ class Forges:
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._of(url).create_issue(url, text)
 
+    async def close_issue(self, url: str, number: int) -> None:
+        await self._of(url).close_issue(url, number)
+
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._of(url).our_pull_requests(url)
 

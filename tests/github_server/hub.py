@@ -85,6 +85,8 @@ class Thread:
     state: Literal["open", "closed"] = "open"
     merged: bool = False
     merged_as: str | None = None
+    state_reason: Literal["completed", "not_planned", "reopened"] | None = None
+    """Of an issue that was closed once."""
     comments: list["Note"] = field(default_factory=list)
 
 

@@ -45,6 +45,10 @@ class GitHubSite(Site):
         for name, value in changes.items():
             setattr(thread, name, value)
 
+    def reopen(self, number: int) -> None:
+        thread = self._repository.thread(number)
+        thread.state, thread.state_reason = "open", "reopened"
+
     def comment(self, number: int, author: str, body: str) -> None:
         """A person comments."""
         thread = self._repository.thread(number)

@@ -94,6 +94,14 @@ class GitHubForge:
 
         return await self._access.call(url, "creating an issue", create)
 
+    async def close_issue(self, url: str, number: int) -> None:
+        def close(repository: Repository) -> None:
+            issue = repository.get_issue(number)
+            if issue.state == "open":
+                issue.edit(state="closed", state_reason="completed")
+
+        await self._access.call(url, f"closing the issue {number}", close)
+
 
 def _head(branch: str, repository: Repository) -> Head | None:
     ref = _ref(branch, repository)
@@ -206,6 +214,7 @@ def _issue_record(issue: Issue) -> Record:
         state="open" if issue.state == "open" else "closed",
         title=issue.title,
         body=issue.body or "",
+        reopened=issue.state_reason == "reopened",
     )
 
 
