@@ -24,7 +24,7 @@ ABORTED = f"Rollout aborted update to revision 7: Step-based analysis phase erro
 
 
 def capture(
-    row: Prepared, urls: Mapping[str, str], versions: Mapping[str, Mapping[str, str]], logs: Mapping[str, str]
+    row: Prepared, urls: Mapping[str, str], versions: Mapping[str, Mapping[Version, str]], logs: Mapping[Version, str]
 ) -> Bundle:
     """The sealed bundle. `urls` and `versions` are those of `source` and `manifests`; `logs` are by version."""
     incident = Incident(
@@ -135,7 +135,7 @@ def _pod(row: Prepared, version: Version) -> dict[str, Any]:
     }
 
 
-def _application(url: str, versions: Mapping[str, str]) -> dict[str, Any]:
+def _application(url: str, versions: Mapping[Version, str]) -> dict[str, Any]:
     deployed = [{"revision": versions[version], "deployedAt": DEPLOYED[version]} for version in HASHES]
     return {
         "metadata": {"name": "app", "namespace": "argocd"},

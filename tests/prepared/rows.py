@@ -201,7 +201,7 @@ def render_table(rows: tuple[Prepared, ...]) -> str:
 
 def _cells(row: Prepared) -> list[str]:
     expect = row.expect
-    outcome = "issue" if expect.issue else expect.outcome
+    outcome = "issue" if expect.issue else str(expect.outcome)
     if expect.outcome == "proposed":
         outcome = "draft" if expect.draft else "ready"
     proof = ": ".join(word for word in (expect.kind, expect.verdict) if word)

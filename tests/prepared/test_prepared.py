@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agents.outcome import final_state
 from tests.boxes import Mode, yard
 from tests.conftest import IN_CI, Golden
 from tests.prepared.places import place
@@ -58,7 +57,7 @@ def told(row: Prepared, ended: Ended) -> Ending:
         if verification
         else (),
         "on_base": base.get("verdict"),
-        "culprit": names.get(said["diagnosis"].get("culprit_commit")),
+        "culprit": names.get(str(said["diagnosis"].get("culprit_commit"))),
     }
     return asked.model_copy(
         update={
