@@ -29,7 +29,7 @@ from agents.pull_request import (
     join,
     same_fix,
 )
-from agents.report import Story, commit_message, issue_text, one_line, pull_request_text, title
+from agents.report import Story, commit_message, issue_text, one_line, pull_request_text, title, who_failed
 from agents.verification import Verification
 
 
@@ -179,6 +179,7 @@ def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str)
         text=pull_request_text(story),
         draft=decision.action == "draft",
         fix=fix,
+        who=who_failed(story),
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,17 @@ class Place(ABC):
     def open(self, url: str, wanted: PullRequest) -> None:
         """A person opens a pull request."""
 
+    def forget(self, url: str) -> None:
+        """Take back everything that was published: our branches, pull requests and issues."""
+        git = self.gits[url]
+        for branch in git.branches():
+            if branch.startswith("selfheal/"):
+                git.git("update-ref", "-d", f"refs/heads/{branch}")
+        self._forget_threads(url)
+
+    @abstractmethod
+    def _forget_threads(self, url: str) -> None: ...
+
     def protect(self, url: str, branches: Sequence[str]) -> None:
         """Let nobody push to these branches."""
         if branches:
@@ -83,6 +95,10 @@ class LocalPlace(Place):
         about: Mapping[str, Any] = {"number": 1, "url": (folder / "1.md").as_uri(), "state": "open", "draft": False}
         record = {**about, "title": wanted.title, "body": "", "head": wanted.branch, "base": "main"}
         (folder / "1.json").write_text(json.dumps(record))
+
+    def _forget_threads(self, url: str) -> None:
+        for kind in ("pulls", "issues"):
+            shutil.rmtree(self.gits[url].path.with_suffix(f".{kind}"), ignore_errors=True)
 
     def _records(self, url: str, kind: str) -> list[Record]:
         paths = sorted(self.gits[url].path.with_suffix(f".{kind}").glob("[0-9]*.json"))
@@ -118,6 +134,9 @@ class GitHubPlace(Place):
         thread = Thread(len(repository.threads) + 1, wanted.title, "", PERSON, head=wanted.branch, base="main")
         thread.source = repository.full_name
         repository.open(thread)
+
+    def _forget_threads(self, url: str) -> None:
+        self._repository(url).threads.clear()
 
     def protect(self, url: str, branches: Sequence[str]) -> None:
         self._repository(url).protected = frozenset(branches)

@@ -168,7 +168,7 @@ def read_row(path: Path) -> Prepared:
         program = document.get("program")
         if program is not None:
             source = document["source"]
-            files = _load(PROGRAMS / f"{program}.yaml")
+            files = read_program(program)
             folder = document["evidence"].get("source_path")
             if folder is not None:
                 files = {f"{folder}/{path}" if "/" in path else path: text for path, text in files.items()}
@@ -177,6 +177,11 @@ def read_row(path: Path) -> Prepared:
         return Prepared.model_validate({**document, "name": path.stem})
     except (ValidationError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
+
+
+def read_program(name: str) -> dict[str, str]:
+    """The files of a program of `programs/`, by path."""
+    return dict(_load(PROGRAMS / f"{name}.yaml"))
 
 
 def _load(path: Path) -> Any:
