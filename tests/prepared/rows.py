@@ -137,6 +137,8 @@ class Prepared(BaseModel):
     """How it ends, in one sentence."""
     needs: tuple[Literal["go", "node", "npm"], ...] = ()
     """The toolchains without which it is skipped."""
+    pending: str | None = None
+    """Why it does not end so yet, if so."""
     slow: bool = False
     """Run where CI is set, or by name: it takes more than a few seconds."""
     forge: Literal["local", "github"] = "local"
@@ -167,13 +169,12 @@ def read_row(path: Path) -> Prepared:
         document = _load(path)
         program = document.get("program")
         if program is not None:
-            source = document["source"]
-            files = read_program(program)
+            source, files = document["source"], read_program(program)
             folder = document["evidence"].get("source_path")
             if folder is not None:
                 files = {f"{folder}/{path}" if "/" in path else path: text for path, text in files.items()}
-            files |= source.get("base", {})
-            source["base"] = {path: text for path, text in files.items() if text is not None}
+            own: dict[str, str | None] = source.get("base", {})
+            source["base"] = {path: text for path, text in (files | own).items() if text is not None}
         return Prepared.model_validate({**document, "name": path.stem})
     except (ValidationError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
