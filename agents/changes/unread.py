@@ -6,17 +6,10 @@ A fix that was tried without them was tried on less than what ran, and whoever r
 import re
 from collections.abc import Sequence
 
-from agents.changes.repository import Commit, Repository
+from agents.changes.repository import LFS_POINTER, Commit, Repository
 
-POINTER = "version https://git-lfs.github.com/spec/"
-"""How a file of Git LFS begins in the repository: the rest says what its content hashes to."""
 SUBMODULE_PATH = re.compile(r"^[ \t]*path[ \t]*=[ \t]*(\S[^\n]*)$", re.MULTILINE)
 MOST_NAMED = 5
-
-
-def is_pointer(text: str | None) -> bool:
-    """Whether a file's text is only Git LFS's pointer to it."""
-    return text is not None and text.startswith(POINTER)
 
 
 async def unread(
@@ -44,6 +37,6 @@ def _kept(commits: Sequence[Commit]) -> list[str]:
         hunk.file
         for commit in commits
         for hunk in commit.hunks
-        if any(line[1:].startswith(POINTER) for line in hunk.body)
+        if any(LFS_POINTER.match(line[1:]) for line in hunk.body)
     )
     return list(dict.fromkeys(files))[:MOST_NAMED]

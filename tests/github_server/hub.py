@@ -112,6 +112,10 @@ class Repository:
     has_issues: bool = True
     protected: frozenset[str] = frozenset()
     """Patterns of branches that a ruleset keeps for merged pull requests."""
+    has_filters: bool = True
+    """Whether a fetch may leave files out."""
+    has_protocol_2: bool = True
+    """Whether git's newer protocol is spoken, in which every object may be asked for by its id."""
     threads: list[Thread] = field(default_factory=list)
 
     @property
