@@ -6,8 +6,10 @@ A fix that was tried without them was tried on less than what ran, and whoever r
 import re
 from collections.abc import Sequence
 
-from agents.changes.repository import LFS_POINTER, Commit, Repository
+from agents.changes.repository import Commit, Repository
 
+POINTER = "version https://git-lfs.github.com/spec/"
+"""How the text of a file that Git LFS keeps begins, line by line in a diff."""
 SUBMODULE_PATH = re.compile(r"^[ \t]*path[ \t]*=[ \t]*(\S[^\n]*)$", re.MULTILINE)
 MOST_NAMED = 5
 
@@ -37,6 +39,6 @@ def _kept(commits: Sequence[Commit]) -> list[str]:
         hunk.file
         for commit in commits
         for hunk in commit.hunks
-        if any(LFS_POINTER.match(line[1:]) for line in hunk.body)
+        if any(line[1:].startswith(POINTER) for line in hunk.body)
     )
     return list(dict.fromkeys(files))[:MOST_NAMED]
