@@ -132,14 +132,11 @@ class Wanted(BaseModel):
     draft: bool
     fix: str
     """The key of the fix, which two incidents with one cure share: 32 hex digits."""
-<<<<<<< HEAD
     who: str | None = None
     """Which canary it is for, on one line of Markdown: whoever joins lists it too."""
-=======
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     """Accounts and teams (`organisation/team`) to ask for a review."""
->>>>>>> github
 
     @property
     def body(self) -> str:

@@ -94,11 +94,13 @@ class LocalForge:
         """Nobody: a folder has no accounts."""
         del commit
         self._repository(url)
+        return None
 
     async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
         """None: nothing serves pages of it."""
         del commit, path, line
         self._repository(url)
+        return None
 
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         found = await asyncio.to_thread(self._threads(url).comments, number)
