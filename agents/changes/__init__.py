@@ -21,6 +21,7 @@ from agents.changes.repository import (
     is_lfs_pointer,
     named_now,
 )
+from agents.changes.unread import unread
 from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
 __all__ = [
@@ -55,5 +56,6 @@ __all__ = [
     "only_formats",
     "read_manifests",
     "renames_of",
+    "unread",
     "value_at",
 ]

@@ -8,7 +8,7 @@ from agents.verification.environment import Environment, container_environment, 
 from agents.verification.nouns import Check, OnBase, Program, Verification
 from agents.verification.ports import Completed, Request, Response, Sandbox, Served, Workspace
 from agents.verification.reproduction import Commands, Reproduction, derive
-from agents.verification.verify import verify
+from agents.verification.verify import see_alone, verify
 
 __all__ = [
     "Check",
@@ -27,5 +27,6 @@ __all__ = [
     "container_environment",
     "derive",
     "rendered_environment",
+    "see_alone",
     "verify",
 ]

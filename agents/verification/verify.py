@@ -74,6 +74,26 @@ async def verify(
     return _verdict(reproduction, before, after)
 
 
+async def see_alone(
+    reproduction: Reproduction,
+    program: Program | None,
+    environment: Environment | None,
+    commands: Commands,
+    *,
+    sandbox: Sandbox,
+    workspace: Workspace,
+) -> Check:
+    """Whether the failure is seen without any patch: red if it is, green if not, not run where it cannot be told.
+
+    `environment` is what the program's manifests give it, None for the one of the canary's pods.
+    """
+    if program is None or reproduction.kind not in {"replay", "start"}:
+        return Check(result="not_run", reason=reproduction.reason or f"a {reproduction.kind} trial needs a patch")
+    run = _Run(reproduction, program, commands, sandbox, workspace)
+    side = await run.observe(Trial(environment=environment or reproduction.environment), repeats=GREEN_REPEATS)
+    return side.check
+
+
 def _gives_the_same(one: Environment, other: Environment) -> bool:
     return (one.variables, one.files) == (other.variables, other.files)
 
