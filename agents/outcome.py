@@ -76,12 +76,13 @@ async def conclude(
 ) -> Outcome:
     """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone."""
     story = Story(bundle=bundle, diagnosis=case.diagnosis, patch=patch, verification=verification, notes=case.notes)
-    if case.ground is None:
+    where = case.ground.url if case.ground else case.home
+    if where is None:
         return Reported(reasons=_why_no_patch(case))
-    rule = policy.rule(case.ground.url)
+    rule = policy.rule(where)
     if rule is None:
-        return Reported(reasons=(f"the policy has no entry for {case.ground.url}",))
-    if patch is None or verification is None:
+        return Reported(reasons=(f"the policy has no entry for {where}",))
+    if case.ground is None or patch is None or verification is None:
         return await _report(story, _why_no_patch(case), rule, case, forge)
     return await _publish(story, patch, verification, case, rule, await repositories.open(case.ground.url), forge)
 
@@ -222,12 +223,13 @@ async def _failed_fixes(merged: tuple[Record, ...], ground: Ground, repository: 
 
 
 async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge) -> Reported:
-    """The issue with the analysis; in mode `observe` nothing leaves the service."""
-    if effective_mode(rule, *case.modes) == "observe" or case.ground is None:
+    """The issue with the analysis, where somebody is to be told; in mode `observe` nothing leaves the service."""
+    where = case.ground.url if case.ground else case.home
+    if effective_mode(rule, *case.modes) == "observe" or case.home is None or where is None:
         return Reported(reasons=reasons)
     story = story.model_copy(update={"reasons": reasons})
     try:
-        issue = await ensure_issue(case.ground.url, story.bundle.incident, title(story), issue_text(story), forge)
+        issue = await ensure_issue(where, story.bundle.incident, title(story), issue_text(story), forge)
     except Denied as error:
         return Reported(reasons=(*reasons, f"the forge refuses the issue: {error}"))
-    return Reported(reasons=reasons, issue=issue, repository=case.ground.url)
+    return Reported(reasons=reasons, issue=issue, repository=where)

@@ -13,7 +13,9 @@ from agents.pull_request.ensuring import (
 from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
 from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
+    LABEL,
     MOST_CLOSED,
+    Attention,
     Comment,
     Forge,
     Head,
@@ -25,14 +27,17 @@ from agents.pull_request.nouns import (
     Text,
     Wanted,
 )
+from agents.pull_request.reviewers import Reviewer, reviewers_of
 from agents.pull_request.turns import Turns
 
 __all__ = [
     "CHANGE_TRAILER",
     "FIX_TRAILER",
     "INCIDENT_TRAILER",
+    "LABEL",
     "MOST_CLOSED",
     "MOST_LOOKS",
+    "Attention",
     "Comment",
     "Forge",
     "Head",
@@ -41,6 +46,7 @@ __all__ = [
     "Proposed",
     "PullRequestLink",
     "Record",
+    "Reviewer",
     "Text",
     "Turns",
     "Wanted",
@@ -54,6 +60,7 @@ __all__ = [
     "incident_of",
     "is_reworded",
     "join",
+    "reviewers_of",
     "same_fix",
     "who_of",
     "with_marker",

@@ -9,6 +9,7 @@ import hashlib
 
 from agents.errors import Conflict
 from agents.patch import FileChange
+from agents.pull_request.attention import draw_attention
 from agents.pull_request.markers import is_reworded, with_marker
 from agents.pull_request.nouns import Forge, LeftAlone, Proposed, PullRequestLink, Record, Text, Wanted
 
@@ -39,6 +40,7 @@ async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
         await forge.update_pull_request(wanted.repository, found.number, text)
     if found.state != "open":
         return LeftAlone(pull_request=_link(found, wanted), because=found.state)
+    await draw_attention(wanted, found, forge)
     return Proposed(pull_request=_link(found, wanted), draft=found.draft)
 
 

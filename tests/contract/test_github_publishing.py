@@ -12,7 +12,7 @@ import pytest
 
 from agents.errors import Transient
 from agents.patch import FileChange
-from agents.pull_request import LeftAlone, Proposed, Wanted, ensure, ensure_issue
+from agents.pull_request import LABEL, LeftAlone, Proposed, Wanted, ensure, ensure_issue
 from app.adapters.forge_github import GitHubForge
 from tests.github_server import Answer, GitHubServer, HangUp, Repository
 from tests.github_server.clients import forge_of, publish
@@ -46,6 +46,8 @@ def wanted(github: GitHubServer, repository: Repository, price: int = 2, text: s
         text=text,
         draft=True,
         fix=FIX,
+        labels=(LABEL,),
+        reviewers=("ana", "acme/payments"),
     )
 
 
@@ -79,6 +81,10 @@ def assert_one_of_everything(repository: Repository, price: int, text: str) -> N
     assert len(repository.pulls) == 1
     assert repository.pulls[0].state == "open"
     assert repository.pulls[0].body.startswith(text)
+    assert repository.pulls[0].labels == (LABEL,)
+    assert repository.pulls[0].asked == ("ana", "payments")
+    events = [event["event"] for event in repository.pulls[0].events]
+    assert sorted(events) == ["labeled", "review_requested", "review_requested"]
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())

@@ -1,6 +1,6 @@
 """What diagnosing asks of a range of commits: held by the fake and by git on a real repository."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from agents.changes import Repository
 from app.adapters.checkout import GitRepository
 from app.adapters.checkout import repository as adapter
 from tests.fakes import FakeCommit, FakeRepository
+from tests.mirrored import Mirrored
 from tests.scratch import Scratch
 
 TEXT = "first = 1\nsecond = 2\nthird = 3\n"
@@ -19,19 +20,20 @@ HISTORY: Sequence[Mapping[str, str]] = (
     {"a.py": SPACED},
     {"a.py": SPACED.replace("third = 3", "third = 4")},
 )
-Build = Callable[[Sequence[Mapping[str, str]]], tuple[Repository, Sequence[str]]]
+Build = Callable[[Sequence[Mapping[str, str]]], Awaitable[tuple[Repository, Sequence[str]]]]
 
 
-@pytest.fixture(params=["fake", "git"])
-def build(request: pytest.FixtureRequest, tmp_path: Path) -> Build:
+@pytest.fixture(params=["fake", "git", "mirror"])
+def build(request: pytest.FixtureRequest, tmp_path: Path, mirrored: Mirrored) -> Build:
     """A repository with a commit for each set of changes."""
 
-    def make(history: Sequence[Mapping[str, str]]) -> tuple[Repository, Sequence[str]]:
-        if request.param == "git":
+    async def make(history: Sequence[Mapping[str, str]]) -> tuple[Repository, Sequence[str]]:
+        if request.param != "fake":
             scratch = Scratch(tmp_path / "repo.git")
             for number, files in enumerate(history):
                 scratch.commit(str(number), files)
-            return GitRepository(scratch.path), scratch.shas
+            is_mirror = request.param == "mirror"
+            return await mirrored(scratch) if is_mirror else GitRepository(scratch.path), scratch.shas
         tree: dict[str, str] = {}
         commits = []
         for number, files in enumerate(history):
@@ -44,7 +46,7 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Build:
 
 
 async def test_many_files_are_read_as_each_is_alone(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     paths = [*await repository.files(shas[-1]), "not/there", "b"]
     texts = await repository.read_all(shas[-1], paths)
     for path in paths:
@@ -54,7 +56,7 @@ async def test_many_files_are_read_as_each_is_alone(build: Build) -> None:
 
 
 async def test_lines_are_traced_to_the_commit_of_the_range_that_wrote_them(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     assert await repository.origins(shas[3], "a.py", [(1, 3)], shas[0]) == {2: shas[1], 3: shas[3]}
     assert await repository.origins(shas[3], "a.py", [(1, 2)], shas[2]) == {}
     assert await repository.origins(shas[3], "a.py", [(3, 3)], shas[0], [shas[3]]) == {}
@@ -63,7 +65,7 @@ async def test_lines_are_traced_to_the_commit_of_the_range_that_wrote_them(build
 
 
 async def test_who_mentions_a_word_is_found_by_whole_words_in_files_of_a_kind(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     found = await repository.mentions(shas[0], ["price", "total"], [".py"])
     assert [(match.path, match.line, match.text) for match in found] == [
         ("b/c.py", 1, "total(price)"),

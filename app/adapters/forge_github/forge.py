@@ -12,12 +12,11 @@ from github.Repository import Repository
 
 from agents.errors import Conflict, Denied, Transient
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
+from agents.pull_request import LABEL, MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of
 from app.adapters.forge_github.access import PAGE, Access
+from app.adapters.forge_github.attention import account_of, add_labels, attention_of, page_of, request_reviews
 from app.adapters.forge_github.commits import create_commit
 
-LABEL = "selfheal"
-"""On every issue of ours: few issues have it, so ours is found by listing them, not by GitHub's search, which lags."""
 NO_DRAFTS = "draft pull requests are not supported"
 
 
@@ -68,6 +67,23 @@ class GitHubForge:
 
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._access.call(url, "listing our pull requests", _our_pull_requests)
+
+    async def attention(self, url: str, number: int) -> Attention:
+        return await self._access.call(url, f"reading the history of {number}", partial(attention_of, number))
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        await self._access.call(url, f"labelling {number}", partial(add_labels, number, labels))
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        doing = f"asking {', '.join(reviewers)} to review {number}"
+        await self._access.call(url, doing, partial(request_reviews, number, reviewers))
+
+    async def account(self, url: str, commit: str) -> str | None:
+        return await self._access.call(url, f"reading who wrote {commit[:12]}", partial(account_of, commit))
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        address = self._access.address(url)
+        return None if address is None else page_of(address.removesuffix(".git"), commit, path, line)
 
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return await self._access.call(url, f"reading the comments of {number}", partial(_comments, number))
@@ -203,6 +219,7 @@ def _pull_record(pull: PullRequest) -> Record:
         body=pull.body or "",
         branch=pull.head.ref,
         base=pull.base.ref,
+        author=pull.user.login if pull.user else None,
         merged_as=pull.merge_commit_sha if pull.merged_at is not None else None,
     )
 
@@ -214,6 +231,7 @@ def _issue_record(issue: Issue) -> Record:
         state="open" if issue.state == "open" else "closed",
         title=issue.title,
         body=issue.body or "",
+        author=_login(issue),
         reopened=issue.state_reason == "reopened",
     )
 
