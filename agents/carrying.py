@@ -5,7 +5,7 @@ from agents.changes import Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import Bundle
 from agents.patch import EditRejected, Patch, apply_edits
-from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
+from agents.verification import Commands, Dependencies, OnBase, Program, Sandbox, Verification, Workspace, aim, verify
 
 
 async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
@@ -37,6 +37,7 @@ async def try_on_base(
     repositories: Repositories,
     sandbox: Sandbox,
     workspace: Workspace,
+    dependencies: Dependencies | None = None,
 ) -> OnBase | None:
     """The trial of the patch on the tip of `base`; None where it would be the one that was made already.
 
@@ -55,9 +56,27 @@ async def try_on_base(
         program = program.model_copy(update={"commit": tip})
     environment = await patched_environment(final, case, bundle, repositories)
     tried = await verify(
-        final, case.reproduction, program, environment, case.commands, sandbox=sandbox, workspace=workspace
+        final,
+        case.reproduction,
+        program,
+        environment,
+        await aimed(final, case, program, repositories),
+        sandbox=sandbox,
+        workspace=workspace,
+        dependencies=dependencies,
     )
     return _told(tried, base, tip)
+
+
+async def aimed(patch: Patch, case: Case, program: Program | None, repositories: Repositories) -> Commands:
+    """The case's commands with the tests that are nearest to the patch; all alike where none can be found."""
+    if program is None or program.url != patch.repository:
+        return case.commands
+    try:
+        repository = await repositories.open(program.url)
+        return await aim(case.commands, patch, case.reproduction.signature, repository, program.commit)
+    except Denied:
+        return case.commands
 
 
 def _told(tried: Verification, base: str, tip: str) -> OnBase:
