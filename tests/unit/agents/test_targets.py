@@ -10,6 +10,21 @@ from agents.verification.runners import GO, PYTEST, UNITTEST, Runner, aimed_at, 
 from agents.verification.targets import MOST_TARGETS
 from tests.fakes import FakeCommit, FakeRepository
 
+PYTEST_OUTPUT = """\
+PASSED tests/test_a.py::test_ok
+FAILED tests/test_a.py::test_x[a b] - ValueError: no - number
+ERROR tests/test_b.py - ModuleNotFoundError: x
+ERROR root: not a test
+"""
+GO_OUTPUT = """\
+--- FAIL: TestCart (0.00s)
+    --- FAIL: TestCart/empty (0.00s)
+FAIL
+FAIL\texample.org/shop/cart\t0.01s
+ok  \texample.org/shop/price\t0.01s
+FAIL\texample.org/shop [build failed]
+FAIL
+"""
 SIGNATURE = Signature(exception="ValueError", file="shop/price.py", function="Prices.total")
 
 
@@ -84,17 +99,15 @@ def test_a_file_name_is_never_an_option_of_the_runner() -> None:
     ("output", "names"),
     [
         (
-            "PASSED tests/test_a.py::test_ok\nFAILED tests/test_a.py::test_x[a b] - ValueError: no - number\n"
-            "ERROR tests/test_b.py - ModuleNotFoundError: x\nERROR root: not a test\n",
+            PYTEST_OUTPUT,
             ("tests/test_a.py::test_x[a b]", "tests/test_b.py"),
         ),
         (
-            "======\nFAIL: test_x (tests.test_a.T.test_x)\n------\nERROR: test_y (tests.test_a.T)\nFAILED (failures=1)\n",
+            "===\nFAIL: test_x (tests.test_a.T.test_x)\n---\nERROR: test_y (tests.test_a.T)\nFAILED (failures=1)\n",
             ("test_x (tests.test_a.T.test_x)", "test_y (tests.test_a.T)"),
         ),
         (
-            "--- FAIL: TestCart (0.00s)\n    --- FAIL: TestCart/empty (0.00s)\nFAIL\nFAIL\texample.org/shop/cart\t0.01s\n"
-            "ok  \texample.org/shop/price\t0.01s\nFAIL\texample.org/shop [build failed]\nFAIL\n",
+            GO_OUTPUT,
             ("example.org/shop/cart.TestCart", "example.org/shop/cart.TestCart/empty", "example.org/shop"),
         ),
         (
