@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Repositories, Repository, read_manifests
-from agents.diagnosis import Diagnosis, settle
+from agents.changes import Repositories, Repository, read_manifests, unread
+from agents.diagnosis import Diagnosis, doubt, settle
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, ManifestSource, manifest_source
 from agents.fix import Ground
@@ -97,8 +97,17 @@ async def survey(
         manifests=manifests,
         findings=findings,
         settings=settings,
-        notes=(*notes, *findings.notes),
+        notes=(*notes, *findings.notes, *await _unread(source, version.commit, findings)),
     )
+
+
+async def _unread(source: Repository | None, revision: str | None, findings: Triage) -> tuple[str, ...]:
+    canary = await _resolve(source, revision)
+    if source is None or canary is None:
+        return ()
+    frames = findings.trace.frames if findings.trace is not None else ()
+    traced = dict.fromkeys(str(frame.file) for frame in frames if frame.file)
+    return await unread(source, canary, findings.commits, list(traced))
 
 
 def _spelled_as_listed(manifests: ManifestSource | None, policy: Policy) -> ManifestSource | None:
@@ -150,6 +159,13 @@ def settled(case: Case, patch: Patch, verification: Verification) -> Case:
     if verification.verdict != "verified" or patch.undoes is None:
         return case
     return case.model_copy(update={"diagnosis": settle(case.diagnosis, patch.undoes)})
+
+
+def doubted(case: Case, last: Verification | None) -> Case:
+    """The case when no patch is left: a failure that was still there after the last one acquits what was blamed."""
+    if last is None or last.verdict != "refuted" or last.after.result != "failed":
+        return case
+    return case.model_copy(update={"diagnosis": doubt(case.diagnosis)})
 
 
 def fall_back(case: Case, why: str) -> Case | None:

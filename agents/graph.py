@@ -18,7 +18,7 @@ from langgraph.runtime import Runtime
 from agents.audit import Act, AuditedForge, Trail
 from agents.budget import Cost, Models
 from agents.carrying import aimed, try_on_base
-from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
+from agents.case import Case, doubted, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
 from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
 from agents.draft import MOST_DRAFTS, Draft, Guard
@@ -143,6 +143,8 @@ async def fixing(state: State, runtime: Runtime[Ports]) -> State:
         case = noted(case, draft.note)
     if patch is None:
         case, patch, tried = await _candidate(state, case, ports)
+    if patch is None and state["verification"]:
+        case = doubted(case, Verification.model_validate(state["verification"]))
     documents = {"diagnosis": _shown(case), **({"cost": cost} if cost else {})}
     left: State = {"case": case.model_dump(mode="json"), "drafts": drafts, "tried": tried, "cost": cost}
     if patch is not None:

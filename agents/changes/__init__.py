@@ -20,6 +20,7 @@ from agents.changes.repository import (
     at_the_canary,
     named_now,
 )
+from agents.changes.unread import is_pointer, unread
 from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "essence",
     "field_changes",
     "hunks_of",
+    "is_pointer",
     "is_template",
     "manifest_changes",
     "named_now",
@@ -53,5 +55,6 @@ __all__ = [
     "only_formats",
     "read_manifests",
     "renames_of",
+    "unread",
     "value_at",
 ]

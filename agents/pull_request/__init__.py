@@ -11,7 +11,7 @@ from agents.pull_request.ensuring import (
     ensure_issue,
 )
 from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
-from agents.pull_request.markers import fix_of, incident_of, is_reworded, with_marker
+from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
     MOST_CLOSED,
     Comment,
@@ -55,5 +55,6 @@ __all__ = [
     "is_reworded",
     "join",
     "same_fix",
+    "who_of",
     "with_marker",
 ]

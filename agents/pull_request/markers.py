@@ -2,22 +2,26 @@
 
 import hashlib
 import re
+from urllib.parse import quote, unquote
 
 MARKER = re.compile(
-    r"^<!-- selfheal incident=(?P<incident>[0-9a-f]{32})(?: fix=(?P<fix>[0-9a-f]{32}))?"
+    r"^<!-- selfheal incident=(?P<incident>[0-9a-f]{32})(?: fix=(?P<fix>[0-9a-f]{32}))?(?: who=(?P<who>[\w.~%]+))?"
     r" text=(?P<text>[0-9a-f]{16}) -->\s*$",
     re.MULTILINE,
 )
 FORGED = re.compile(r"<!--(?=\s*selfheal\b)", re.IGNORECASE)
 
 
-def with_marker(incident: str, title: str, text: str, fix: str | None = None) -> str:
+def with_marker(incident: str, title: str, text: str, fix: str | None = None, who: str | None = None) -> str:
     """The text and the hidden line that we find it by, and tell by whether somebody reworded it.
 
-    Ours is the only one: what looks like it in the text, which quotes logs, is broken up.
+    `who` says on one line of Markdown which canary it is for. Our line is the only one of its kind: what looks like it
+    in the text, which quotes logs, is broken up.
     """
     own = FORGED.sub("<!- -", text.rstrip())
     about = f"incident={incident}" + (f" fix={fix}" if fix else "")
+    if who:
+        about += f" who={quote(who, safe='').replace('-', '%2D')}"  # two hyphens would end the comment
     return f"{own}\n\n<!-- selfheal {about} text={_digest(title, own)} -->\n"
 
 
@@ -31,6 +35,12 @@ def fix_of(body: str) -> str | None:
     """The key of the fix that a pull request of ours makes."""
     marker = _marker(body)
     return marker["fix"] if marker else None
+
+
+def who_of(body: str) -> str | None:
+    """The canary that a pull request of ours was opened for, on one line of Markdown."""
+    marker = _marker(body)
+    return unquote(marker["who"]) if marker and marker["who"] else None
 
 
 def is_reworded(title: str, body: str) -> bool:

@@ -19,7 +19,7 @@ from agents.verification.ports import (
 )
 from agents.verification.reproduction import Commands, Reproduction, derive
 from agents.verification.targets import aim
-from agents.verification.verify import verify
+from agents.verification.verify import see_alone, verify
 
 __all__ = [
     "Check",
@@ -41,6 +41,7 @@ __all__ = [
     "container_environment",
     "derive",
     "rendered_environment",
+    "see_alone",
     "verify",
     "with_tests",
 ]

@@ -103,6 +103,29 @@ async def _try_its_test(patch: Patch, program: Program, reproduction: Reproducti
     return _verdict(kind, before, after, verdict, why)
 
 
+async def see_alone(
+    reproduction: Reproduction,
+    program: Program | None,
+    environment: Environment | None,
+    commands: Commands,
+    *,
+    sandbox: Sandbox,
+    workspace: Workspace,
+    dependencies: Dependencies | None = None,
+) -> Check:
+    """Whether the failure is seen without any patch: red if it is, green if not, not run where it cannot be told.
+
+    `environment` is what the program's manifests give it, None for the one of the canary's pods.
+    """
+    if program is None or reproduction.kind not in {"replay", "start"}:
+        return Check(result="not_run", reason=reproduction.reason or f"a {reproduction.kind} trial needs a patch")
+    alone = commands.model_copy(update={"test": (), "targets": ()})
+    site = Site(program.url, alone, sandbox, workspace, dependencies)
+    trial = Trial(environment=environment or reproduction.environment)
+    side = await observe(site, program.commit, reproduction, trial, repeats=GREEN_REPEATS)
+    return side.check
+
+
 def _gives_the_same(one: Environment, other: Environment) -> bool:
     return (one.variables, one.files) == (other.variables, other.files)
 

@@ -110,6 +110,8 @@ class Repository:
     archived: bool = False
     has_drafts: bool = True
     has_issues: bool = True
+    protected: frozenset[str] = frozenset()
+    """Patterns of branches that a ruleset keeps for merged pull requests."""
     threads: list[Thread] = field(default_factory=list)
 
     @property
