@@ -137,6 +137,7 @@ def _headline(story: Story) -> tuple[str, tuple[str, ...]]:
         "replay": "the request of the canary, sent again",
         "start": "the start of the program, tried again",
         "latency": "the slow request, timed against the stable version",
+        "test": "a regression test that comes with the change, run without it and with it",
     }
     return f"**Red before, green after:** {runs.get(verification.kind, verification.kind)}.", ()
 
@@ -194,6 +195,9 @@ def _proof(story: Story) -> list[str]:
         f"| the failure ({verification.kind}) | {_result(verification.before)} | {_result(verification.after)} |",
         f"| the repository's own tests | {_result(verification.tests_before)} | {_result(verification.tests_after)} |",
     ]
+    if verification.targeted_before is not None and verification.targeted_after is not None:
+        near = f"{_result(verification.targeted_before)} | {_result(verification.targeted_after)}"
+        rows.insert(-1, f"| the tests nearest to the change | {near} |")
     if verification.base is not None:
         tip = f"{prose(verification.base.branch)} at {verification.base.commit[:12]}"
         before, after = (_result(side) for side in (verification.base.before, verification.base.after))
