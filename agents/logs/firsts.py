@@ -23,8 +23,24 @@ PLACE = re.compile(rb", line \d{1,7}|\.(?:java|kt|go|py|rb|[jt]sx?|php|rs|cs|sca
 FAILED = "Sxx"
 LETTERS = bytes.maketrans(b"0123456789", b"ghijklmnop")
 SERIOUS = frozenset(
-    "abort aborted alert cannot crit critical denied emerg err errors exit fail failed failing fails failure fatal killed"
-    " panic panicked refused severe timed traceback unable uncaught unexpected unhandled warn warning".split()
+    {
+        *(
+            "warn",
+            "warning",
+            "err",
+            "errors",
+            "crit",
+            "critical",
+            "severe",
+            "alert",
+            "emerg",
+            "fatal",
+            "panic",
+            "panicked",
+        ),
+        *("fail", "failed", "failing", "fails", "failure", "abort", "aborted", "exit", "killed", "timed", "traceback"),
+        *("cannot", "unable", "denied", "refused", "uncaught", "unexpected", "unhandled"),
+    }
 )
 SERIOUS_ENDS = ("error", "exception", "fault", "timeout")
 """Words, and ends of words, that a warning or an error has somewhere near its start."""
