@@ -125,7 +125,7 @@ DEMANDED = _patterns(
 
 NOTHING = re.compile(
     r"'NoneType' object|for nil\b|nil:NilClass|of (?:undefined|null)\b|on (?:a )?null|is null\b|nil pointer"
-    r"|null reference"
+    r"|entry in nil map|null reference"
     r"|Object reference not set|null is not an object|undefined is not an object|NoneType",
 )
 FILE = re.compile(
