@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, NOTHING_WRITTEN, Reach, empties
+from agents.suspects.calls import FITS, Reach, empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import OUTER, WEIGHTS, Reason
@@ -14,11 +14,10 @@ OWN = r"(?:self\.|this\.|this->|\$this->|@{1,2})"
 READ = re.compile(rf"(?<![\w.]){OWN}([A-Za-z_]\w*)(?!\w|\s*\()")
 CALLED = re.compile(rf"(?<![\w.]){OWN}([A-Za-z_]\w*)\s*\(")
 GIVEN = re.compile(rf"(?<![\w.]){OWN}([A-Za-z_]\w*)\s*(?::[^=\n]{{1,200}})?=(?![=>~])")
-SELECTED = re.compile(r"\.\s*([A-Za-z_]\w*)(?!\w|\s*\()")
-SET = re.compile(r"\.([A-Za-z_]\w*)\s*=(?![=>~])\s*([^;\n]{1,120})|(?<![\w.])([A-Za-z_]\w*)\s*:\s*([^,}\n]{1,120})")
-"""`x.name = value`, and `name: value` of a literal."""
 NEAREST = 0
 """Calls out from the innermost one up to which a field that is read can explain the failure."""
+STALE = 0.8
+"""The share of a field that is not given anew where the error is not about a value that is not there."""
 ELSEWHERE = 0.5
 """The share of a field of that name that is given in another type, which may be a base of the one that failed."""
 
@@ -29,7 +28,6 @@ class Assignments:
     def __init__(self, clues: Clues, reaches: Sequence[Reach], sources: Sources) -> None:
         self._sources = sources
         self._is_of_nothing = clues.is_of_nothing
-        self._reaches = reaches
         self._reads = [
             (reach, fields)
             for reach in reaches
@@ -38,7 +36,6 @@ class Assignments:
         ]
 
     def reasons(self, change: Change) -> Iterator[Reason]:
-        yield from self._emptied(change) if self._is_of_nothing else ()
         before, after = (set(GIVEN.findall(code)) for code in (change.removed, change.added))
         given = before | after
         for reach, fields in self._reads if given else ():
@@ -50,20 +47,11 @@ class Assignments:
             if self._is_of_nothing and (shared & (before - after) or empties(change)):
                 weight *= FITS
             name = min(shared)
+            if name in before - after and not self._is_of_nothing:
+                weight *= STALE
             what = "does not give" if name in before - after else "gives"
             where = "the failing" if reach.call.depth == 0 else "a calling"
             yield Reason("assigned", weight, f"it {what} {name}, which {where} line reads")
-
-    def _emptied(self, change: Change) -> Iterator[Reason]:
-        """A field that the failing line asks something of, and that no object has a value in any more."""
-        before, after = (_values(code) for code in (change.removed, change.added))
-        lost = before - after
-        for reach in self._reaches if lost else ():
-            folder, other = (path.rpartition("/")[0] for path in (reach.file, change.file))
-            shared = lost & set(SELECTED.findall(reach.said))
-            if shared and reach.call.depth <= NEAREST:
-                weight = WEIGHTS["assigned"] * FITS * (1.0 if folder == other else ELSEWHERE)
-                yield Reason("assigned", weight, f"it does not give {min(shared)}, which the failing line reads")
 
     def _type(self, reach: Reach) -> str:
         return reach.function.within if reach.function else ""
@@ -73,9 +61,3 @@ class Assignments:
         line = change.touched[0] if change.touched else change.hunk.new_start
         here = innermost(self._sources.outline(change.file).types, line)
         return here.qualified if here else None
-
-
-def _values(code: str) -> set[str]:
-    """The fields that some lines give a value."""
-    found = [(one or other, value or text) for one, value, other, text in SET.findall(code)]
-    return {name for name, value in found if not NOTHING_WRITTEN.match(value.strip())}

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.changes import essence
 from agents.frames import Frame, simple_name
 from agents.suspects.change import Change
-from agents.suspects.clues import RAISES, Call, Clues
+from agents.suspects.checks import RAISES
+from agents.suspects.clues import Call, Clues
 from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
 from agents.suspects.sources import Sources, holds, telling, uses
 from agents.syntax import Function, calls, names, unquoted
@@ -49,7 +50,7 @@ RESTYLED = 0.25
 class Reach:
     """What one call and its function use, read from the source at the canary."""
 
-    def __init__(self, call: Call, sources: Sources) -> None:
+    def __init__(self, call: Call, sources: Sources, asked: frozenset[str] = frozenset()) -> None:
         frame = call.frame
         self.call = call
         self.file = str(frame.file)
@@ -57,7 +58,7 @@ class Reach:
         self.code = frame.code or sources.line(self.file, frame.line)
         self.functions = self._functions(frame, sources)
         self.function = self.functions[0] if self.functions else None
-        own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE
+        own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE | asked
         self.said = "\n".join((self.code, *self._guards(sources)))
         """The failing line; where it throws, with the conditions that it stands under."""
         self.in_line = frozenset(uses(self.said) - own)
@@ -134,7 +135,7 @@ class Calls:
     def __init__(self, clues: Clues, changes: Sequence[Change], sources: Sources, origins: Origins | None) -> None:
         self._sources = sources
         self._origins = origins
-        self.reaches = [Reach(call, sources) for call in clues.calls]
+        self.reaches = [Reach(call, sources, clues.asked) for call in clues.calls]
         self._is_of_nothing = clues.is_of_nothing
         owners: dict[str, set[str]] = {}
         for change in changes:

@@ -106,7 +106,17 @@ class Change:
         """Whether its lines say nothing that those it took away did not, and what they leave out decides nothing."""
         old, new = (Counter(_tokens(text)) for text in (self.removed, self.added))
         gone = old - new
+        if not self._keeps_order():
+            return False
         return bool(new) and not new - old and not any(DECIDES.fullmatch(token) or old[token] < 2 for token in gone)
+
+    def _keeps_order(self) -> bool:
+        """Whether what it says stands in the order that it had before, or whole lines have only moved."""
+        left = iter(_tokens(self.removed))
+        if all(token in left for token in _tokens(self.added)):
+            return True
+        old, new = (Counter(tuple(_tokens(line)) for line in text.split("\n")) for text in (self.removed, self.added))
+        return not new - old
 
     @cached_property
     def is_reworded(self) -> bool:

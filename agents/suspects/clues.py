@@ -5,25 +5,20 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.frames import Frame, Trace, package_of, simple_name
+from agents.frames import Frame, Trace, package_of
 from agents.logs import Template
+from agents.suspects.checks import is_helper, only_checks
 from agents.suspects.linkage import is_linkage
-from agents.suspects.messages import WORD, read_message
+from agents.suspects.messages import LONGEST, WORD, read_message
 from agents.suspects.nouns import EVERYWHERE
+from agents.suspects.receivers import asked_of_nothing
 
 MOST_CALLS = 40
 MOST_MESSAGES = 60
 NO_NAMES = frozenset({"NoneType", "undefined", "null", "nil", "None", "self", "this", "object"})
+MASKED = re.compile(r"<\w+>|\"[^\"]*\"|'[^']*'")
+LETTERS = re.compile(r"[A-Za-z]+")
 SERIOUS = frozenset({"error", "critical", "fatal"})
-HELPER = re.compile(
-    r"^_*(?:require|assert|ensure|check|validate|verify|must|expect|raise|throw|fail|abort|panic|error|invariant|die"
-    r"|unwrap|handle_?(?:error|exception)|on_?error|new_?(?:error|exception)|wrap|guard|precondition|reject|bail)",
-    re.IGNORECASE,
-)
-RAISES = re.compile(
-    r"^\s*(?:if\b.{0,300}?[:{)]\s*)?(?:raise\b|throw\b|panic\(|abort\(|die\(|exit\(|assert\b|fail\(|bail!|panic!"
-    r"|return\s+(?:Err\(|errors\.|fmt\.Errorf|Promise\.reject)|(?:log\.)?Fatal|.{0,60}\.(?:unwrap|expect|orElseThrow)\()"
-)
 
 
 class Call(BaseModel):
@@ -51,6 +46,8 @@ class Clues(BaseModel):
     """Those of `names` that somebody asked for and did not get, or that did ask."""
     is_of_nothing: bool = False
     """Whether the failing line asked something of a value that is not there."""
+    asked: frozenset[str] = frozenset()
+    """The members that were asked of a value that is not there, where the error tells them."""
     packages: tuple[str, ...] = ()
     """The installed packages whose code failed, innermost first."""
     is_linkage: bool = False
@@ -71,22 +68,32 @@ def clues_of(
 
     `code`: the lines of the files that frames are in, for what the log does not quote.
     """
-    logged = tuple((one.text, one.level in SERIOUS) for one in templates[:MOST_MESSAGES])
+    logged = [(one.text, one.level in SERIOUS) for one in templates[:MOST_MESSAGES]]
     if trace is None:
-        return Clues(messages=logged)
+        return Clues(messages=tuple(logged))
     chain = (*trace.causes, trace)
+    if any(frame.file for frame in trace.root.frames):
+        wrappers = [worded for one in chain[1:] if (worded := _worded(one.message))]
+        logged = [(text, is_error and not any(one in _worded(text) for one in wrappers)) for text, is_error in logged]
     sayings = [read_message(one.exception, one.message) for one in chain]
     said = {name for saying in sayings for name in saying.names}
+    asked = frozenset(name for one in chain for name in asked_of_nothing(one.message[:LONGEST]))
     return Clues(
         calls=_calls(chain, code or {}),
-        names=frozenset(said) - EVERYWHERE,
+        names=frozenset(said) - EVERYWHERE - asked,
         absent=frozenset(name for saying in sayings for name in saying.absent) - NO_NAMES,
         demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
+        asked=asked,
         packages=_packages(trace.root),
         is_linkage=is_linkage(trace.root),
         messages=(*((one.message, one is trace.root) for one in chain if one.message), *logged),
     )
+
+
+def _worded(text: str) -> str:
+    """The words of a message, without what stands in places for values."""
+    return " ".join(LETTERS.findall(MASKED.sub(" ", text[:LONGEST])))
 
 
 def calls_at(places: Sequence[Frame]) -> tuple[Call, ...]:
@@ -107,10 +114,14 @@ def _calls(chain: Sequence[Trace], code: Mapping[str, Sequence[str]]) -> tuple[C
             seen.add(place)
             full = _with_code(frame, code)
             found.append(Call(frame=full, depth=depth))
-            if (frame.file, frame.function) not in functions and not is_helper(full):
+            if (frame.file, frame.function) not in functions and not _is_check(full, code):
                 depth += 1
             functions.add((frame.file, frame.function))
     return tuple(found)
+
+
+def _is_check(frame: Frame, code: Mapping[str, Sequence[str]]) -> bool:
+    return is_helper(frame) or only_checks(frame, code.get(str(frame.file), ()))
 
 
 def _beyond_rethrow(wrapper: Trace, found: Sequence[Call]) -> Sequence[Frame]:
@@ -124,16 +135,6 @@ def _with_code(frame: Frame, code: Mapping[str, Sequence[str]]) -> Frame:
     if frame.code is not None or not 1 <= frame.line <= len(lines):
         return frame
     return frame.model_copy(update={"code": lines[frame.line - 1].strip()})
-
-
-def is_helper(frame: Frame) -> bool:
-    """Whether a frame only raises on behalf of whoever called it: a validator, an error's constructor."""
-    name = simple_name(frame.function)
-    return (
-        name is not None
-        and HELPER.match(name) is not None
-        and (frame.code is None or RAISES.match(frame.code) is not None)
-    )
 
 
 def _packages(trace: Trace) -> tuple[str, ...]:
