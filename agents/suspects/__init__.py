@@ -5,8 +5,7 @@ compare the two in one way; `ranking` orders what comes of it.
 """
 
 from agents.suspects.calls import Origins
-from agents.suspects.checks import is_helper
-from agents.suspects.clues import MOST_CALLS, Call, Clues, calls_at, clues_of
+from agents.suspects.clues import MOST_CALLS, Call, Clues, calls_at, clues_of, is_helper
 from agents.suspects.messages import QUOTED, Saying, read_message
 from agents.suspects.nouns import OUTER, PROSE, SURE, TEST_PATH, WORTH_NAMING, Suspect
 from agents.suspects.ranking import MOST_SUSPECTS, rank

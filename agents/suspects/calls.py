@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.changes import essence
 from agents.frames import Frame, simple_name
 from agents.suspects.change import Change
-from agents.suspects.checks import RAISES
-from agents.suspects.clues import Call, Clues
+from agents.suspects.clues import RAISES, Call, Clues
 from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
 from agents.suspects.sources import Sources, holds, telling, uses
 from agents.syntax import Function, calls, names, unquoted
@@ -50,7 +49,7 @@ RESTYLED = 0.25
 class Reach:
     """What one call and its function use, read from the source at the canary."""
 
-    def __init__(self, call: Call, sources: Sources, asked: frozenset[str] = frozenset()) -> None:
+    def __init__(self, call: Call, sources: Sources) -> None:
         frame = call.frame
         self.call = call
         self.file = str(frame.file)
@@ -58,7 +57,7 @@ class Reach:
         self.code = frame.code or sources.line(self.file, frame.line)
         self.functions = self._functions(frame, sources)
         self.function = self.functions[0] if self.functions else None
-        own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE | asked
+        own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE
         self.said = "\n".join((self.code, *self._guards(sources)))
         """The failing line; where it throws, with the conditions that it stands under."""
         self.in_line = frozenset(uses(self.said) - own)
@@ -135,13 +134,13 @@ class Calls:
     def __init__(self, clues: Clues, changes: Sequence[Change], sources: Sources, origins: Origins | None) -> None:
         self._sources = sources
         self._origins = origins
-        self.reaches = [Reach(call, sources, clues.asked) for call in clues.calls]
+        self.reaches = [Reach(call, sources) for call in clues.calls]
         self._is_of_nothing = clues.is_of_nothing
         owners: dict[str, set[str]] = {}
         for change in changes:
             for name in change.defined:
                 owners.setdefault(name, set()).add(change.file)
-        self._common = frozenset(name for name, files in owners.items() if len(files) > MOST_NAMESAKES)
+        self._common = frozenset(name for name, files in owners.items() if len(files) > MOST_NAMESAKES) | clues.asked
 
     def reasons(self, change: Change) -> Iterator[Reason]:
         share = (

@@ -8,7 +8,7 @@ from functools import cached_property
 from agents.changes import Commit, Hunk, Line, names_packages
 from agents.suspects.nouns import PROSE, TEST_PATH
 from agents.suspects.sources import Sources
-from agents.syntax import code_of, defines, language_of, names, strings
+from agents.syntax import code_of, defines, language_of, members, names, strings
 
 IDENTIFIER = re.compile(r"[A-Za-z_][\w$-]*[\w$?!]|[A-Za-z_]")
 
@@ -82,10 +82,10 @@ class Change:
     def undefined(self) -> frozenset[str]:
         """The functions, types and fields of objects that it took away or gave another name."""
         old, new = (
-            {name for line in side for name in MEMBER.findall(code_of(self.file, line.text))}
+            {name for line in side for name in members(code_of(self.file, line.text))}
             for side in (self.hunk.removed, self.hunk.added)
         )
-        return frozenset(name for one in old - new for name in one if name)
+        return frozenset(old - new)
 
     @cached_property
     def defined_anew(self) -> frozenset[str]:
@@ -110,14 +110,6 @@ class Change:
             return False
         return bool(new) and not new - old and not any(DECIDES.fullmatch(token) or old[token] < 2 for token in gone)
 
-    def _keeps_order(self) -> bool:
-        """Whether what it says stands in the order that it had before, or whole lines have only moved."""
-        left = iter(_tokens(self.removed))
-        if all(token in left for token in _tokens(self.added)):
-            return True
-        old, new = (Counter(tuple(_tokens(line)) for line in text.split("\n")) for text in (self.removed, self.added))
-        return not new - old
-
     @cached_property
     def is_reworded(self) -> bool:
         """Whether it only gives texts that people read other words: what is no key, query or pattern."""
@@ -131,14 +123,18 @@ class Change:
         said = [PLACE.sub("", text) for text in differing]
         return bool(said) and all(PROSE_TEXT.search(text) and not QUERY.search(text) for text in said)
 
+    def _keeps_order(self) -> bool:
+        """Whether what it says stands in the order that it had before, or whole lines have only moved."""
+        left = iter(_tokens(self.removed))
+        if all(token in left for token in _tokens(self.added)):
+            return True
+        old, new = (Counter(tuple(_tokens(line)) for line in text.split("\n")) for text in (self.removed, self.added))
+        return not new - old
+
     def _code(self, lines: Sequence[Line]) -> str:
         return "\n".join(code_of(self.file, line.text) for line in lines)
 
 
-MEMBER = re.compile(
-    r"\b(?:def|class|func|fun|fn|function|interface|struct|enum|trait)\s+(?:\([^)]*\)\s*)?(?:self\.)?([A-Za-z_]\w*[!?]?)"
-    r"|(?<![\w.])(?:self\.|this\.|\$this->|@{1,2})([A-Za-z_]\w*)\s*(?::[^=\n]{1,200})?=(?![=>~])"
-)
 TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
 QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
 PLACE = re.compile(r"[$#]\{[^{}\n]*\}")

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.frames import Frame, Trace, package_of
+from agents.frames import Frame, Trace, package_of, simple_name
 from agents.logs import Template
-from agents.suspects.checks import is_helper, only_checks
+from agents.suspects.checks import only_checks
 from agents.suspects.linkage import is_linkage
 from agents.suspects.messages import LONGEST, WORD, read_message
 from agents.suspects.nouns import EVERYWHERE
@@ -19,6 +19,15 @@ NO_NAMES = frozenset({"NoneType", "undefined", "null", "nil", "None", "self", "t
 MASKED = re.compile(r"<\w+>|\"[^\"]*\"|'[^']*'")
 LETTERS = re.compile(r"[A-Za-z]+")
 SERIOUS = frozenset({"error", "critical", "fatal"})
+HELPER = re.compile(
+    r"^_*(?:require|assert|ensure|check|validate|verify|must|expect|raise|throw|fail|abort|panic|error|invariant|die"
+    r"|unwrap|handle_?(?:error|exception)|on_?error|new_?(?:error|exception)|wrap|guard|precondition|reject|bail)",
+    re.IGNORECASE,
+)
+RAISES = re.compile(
+    r"^\s*(?:if\b.{0,300}?[:{)]\s*)?(?:raise\b|throw\b|panic\(|abort\(|die\(|exit\(|assert\b|fail\(|bail!|panic!"
+    r"|return\s+(?:Err\(|errors\.|fmt\.Errorf|Promise\.reject)|(?:log\.)?Fatal|.{0,60}\.(?:unwrap|expect|orElseThrow)\()"
+)
 
 
 class Call(BaseModel):
@@ -121,7 +130,9 @@ def _calls(chain: Sequence[Trace], code: Mapping[str, Sequence[str]]) -> tuple[C
 
 
 def _is_check(frame: Frame, code: Mapping[str, Sequence[str]]) -> bool:
-    return is_helper(frame) or only_checks(frame, code.get(str(frame.file), ()))
+    lines = code.get(str(frame.file), ())
+    is_raised = frame.code is not None and RAISES.match(frame.code) is not None
+    return is_helper(frame) or (is_raised and only_checks(frame, lines))
 
 
 def _beyond_rethrow(wrapper: Trace, found: Sequence[Call]) -> Sequence[Frame]:
@@ -135,6 +146,16 @@ def _with_code(frame: Frame, code: Mapping[str, Sequence[str]]) -> Frame:
     if frame.code is not None or not 1 <= frame.line <= len(lines):
         return frame
     return frame.model_copy(update={"code": lines[frame.line - 1].strip()})
+
+
+def is_helper(frame: Frame) -> bool:
+    """Whether a frame only raises on behalf of whoever called it: a validator, an error's constructor."""
+    name = simple_name(frame.function)
+    return (
+        name is not None
+        and HELPER.match(name) is not None
+        and (frame.code is None or RAISES.match(frame.code) is not None)
+    )
 
 
 def _packages(trace: Trace) -> tuple[str, ...]:

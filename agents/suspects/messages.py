@@ -116,6 +116,7 @@ DEMANDED = _patterns(
     r"(?:missing|requires?)(?: a| the)?(?: required| mandatory)? %thing(?: named)?:? %q",
     r"(?:missing|requires?)(?: a| the)?(?: required| mandatory)? %thing(?: named)?:? %n(?:$|[\s,;)])",
     r"%thing %q? ?(?:must be|is required|has to be|is not set|not set)",
+    r"%q %thing (?:must be|is required|has to be|is not set|not set)",
     r"%thing %n (?:must be|is required|has to be|is not set|not set)",
     r"^%n (?:must be set|is required|is not set|environment variable)",
     r"\"(?:the )?(?:return value of )?(?:[\w$<>]+\.)*%n(?:\([^)]{0,200}\))?\" is null",
@@ -128,6 +129,14 @@ NOTHING = re.compile(
     r"|entry in nil map|null reference"
     r"|Object reference not set|null is not an object|undefined is not an object|NoneType",
 )
+GIVEN_NOTHING = re.compile(
+    r"(?:\b(?:received|got|given|found|was|is|not)|:) (?:undefined|null|None|nil|NaN)(?!\w| of\b)", re.IGNORECASE
+)
+"""A value that is not there, shown as what was handed over."""
+SPOKEN = re.compile(
+    r"([A-Za-z]{3,20}(?: [a-z]{2,20}){1,3})(?: (?:must|should|has|was|is|cannot|can)\b[^:]{0,80})?:? *$"
+)
+"""The words before it, which may be a name's: `status code` of `statusCode`."""
 FILE = re.compile(
     r"^[\w-]+(?:\.[\w-]+)*\.(?:json|ya?ml|toml|ini|conf|cfg|properties|xml|html?|tmpl|tpl|erb|sql|csv|txt|pem|crt"
     r"|key|env|lock|py|rb|js|ts|php|so|dll|jar|proto|graphql|twig|hbs|ejs)$"
@@ -163,10 +172,22 @@ def read_message(exception: str | None, message: str) -> Saying:
     named = {name for quoted in QUOTED.findall(text) for name in (quoted, *WORD.findall(quoted))}
     named |= set(SHAPED.findall(text))
     named |= {part for dotted in DOTTED.findall(text) for part in WORD.findall(dotted)}
-    absent, demanded = _spelled(absent), _spelled(demanded)
+    absent, demanded = _spelled(absent), _spelled(demanded) | _spoken(text)
     of_nothing = NOTHING.search(text) is not None
+    is_of_nothing = of_nothing or GIVEN_NOTHING.search(text) is not None
     named |= absent | demanded
-    return Saying(frozenset() if of_nothing else frozenset(absent), frozenset(demanded), frozenset(named), of_nothing)
+    return Saying(
+        frozenset() if of_nothing else frozenset(absent), frozenset(demanded), frozenset(named), is_of_nothing
+    )
+
+
+def _spoken(text: str) -> set[str]:
+    """The names that the words before a value which is not there may stand for, as programs spell them."""
+    shown = GIVEN_NOTHING.search(text)
+    spoken = SPOKEN.search(text[max(0, shown.start() - 200) : shown.start()].rpartition("\n")[2]) if shown else None
+    words = spoken[1].lower().split() if spoken else []
+    ends = [words[-count:] for count in (2, 3) if len(words) >= count]
+    return {name for one in ends for name in ("_".join(one), one[0] + "".join(word.capitalize() for word in one[1:]))}
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> set[str]:
