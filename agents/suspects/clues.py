@@ -53,6 +53,8 @@ class Clues(BaseModel):
     """Those of `names` that the error says are not there."""
     demanded: frozenset[str] = frozenset()
     """Those of `names` that somebody asked for and did not get, or that did ask."""
+    unregistered: frozenset[str] = frozenset()
+    """Those of `absent` that a container of components does not know."""
     is_of_nothing: bool = False
     """Whether the failing line asked something of a value that is not there."""
     asked: frozenset[str] = frozenset()
@@ -92,6 +94,7 @@ def clues_of(
         names=frozenset(said) - EVERYWHERE - asked,
         absent=frozenset(name for saying in sayings for name in saying.absent) - NO_NAMES,
         demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
+        unregistered=frozenset(name for saying in sayings for name in saying.unregistered),
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
         asked=asked,
         packages=_packages(trace.root),

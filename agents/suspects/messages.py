@@ -66,7 +66,6 @@ ABSENT = _patterns(
     # Java and Kotlin
     r"(?:no such (?:method|field|property|class|bean)|cannot resolve|unresolved reference)(?: named|:)? %q",
     r"^'?[\w.$\[\]]+ (?:[\w$]+\.)*%n\([^)]{0,300}\)'?$",
-    r"no qualifying bean of type %q",
     r"could not (?:resolve placeholder|find property|find or load main class) %q",
     r"no property %q found",
     r"unrecognized (?:field|property|token) %q",
@@ -77,7 +76,6 @@ ABSENT = _patterns(
     r"method not found: '[\w.<>\[\], ]{0,200}?[ .]%n\(",
     r"(?:field|member) not found: '?[\w.]{0,200}?\.%n'?",
     r"could not load (?:file or assembly|type) ['\"]%n[,'\"]",
-    r"unable to resolve service for type %q",
     r"does not contain a definition for %q",
     # Go
     r"unknown (?:field|flag|command|shorthand flag|column|key|driver)(?: name)?:? %q",
@@ -98,6 +96,26 @@ ABSENT = _patterns(
     r"no such file or directory[^'\"]{0,100}%q",
     r"(?:open|stat|read) %n: no such file",
 )
+UNREGISTERED = _patterns(
+    # Spring, Micronaut, Quarkus, Guice, Koin
+    r"no qualifying bean of type %q",
+    r"required (?:a (?:single )?bean|[\w ]{1,40}) of type %q",
+    r"no bean (?:of type|named) [\['\"]?%n['\"\]]?(?: exists| available|$)",
+    r"unsatisfied dependency for type %n(?:$|\W)",
+    r"no implementation for %n was bound",
+    r"no definition found for (?:type|class):? ?%q?",
+    # .NET
+    r"unable to resolve service for type %q",
+    r"no service for type %q has been registered",
+    # JavaScript
+    r"make sure that the argument \"?%n\"? at index",
+    r"no provider for %n(?:$|\W)",
+    r"no matching bindings found for serviceidentifier: %n(?:$|\W)",
+    # PHP
+    r"references (?:interface|class) %q but no such service exists",
+    r"target (?:class )?\[%n\] (?:does not exist|is not instantiable)",
+)
+"""What a container of components should have made for somebody and does not know."""
 KEY_ERRORS = frozenset(
     {"KeyError", "KeyNotFoundException", "NoSuchElementException", "ModuleNotFoundError", "ClassNotFoundException"}
 )
@@ -155,6 +173,8 @@ class Saying(NamedTuple):
     demanded: frozenset[str]
     """What somebody asks for and did not get, and who asks: a required argument and its function, a column."""
     names: frozenset[str]
+    unregistered: frozenset[str] = frozenset()
+    """Those of `absent` that a container of components does not know: the types may be there."""
     is_of_nothing: bool = False
     """Whether something was asked of a value that is not there: the name is right, what should have it is missing."""
 
@@ -162,7 +182,8 @@ class Saying(NamedTuple):
 def read_message(exception: str | None, message: str) -> Saying:
     """The names in the message of an error."""
     text = message.partition("Did you mean")[0].partition("did you mean")[0][:LONGEST]
-    absent = _found(ABSENT, text)
+    unregistered = _found(UNREGISTERED, text)
+    absent = _found(ABSENT, text) | unregistered
     bare = text.strip().strip("'\"`:")
     if exception in KEY_ERRORS and re.fullmatch(r"[\w.:/ -]{1,100}", bare) and not bare.isdigit():
         absent.add(bare)
@@ -177,7 +198,11 @@ def read_message(exception: str | None, message: str) -> Saying:
     is_of_nothing = of_nothing or GIVEN_NOTHING.search(text) is not None
     named |= absent | demanded
     return Saying(
-        frozenset() if of_nothing else frozenset(absent), frozenset(demanded), frozenset(named), is_of_nothing
+        absent=frozenset() if of_nothing else frozenset(absent),
+        demanded=frozenset(demanded),
+        names=frozenset(named),
+        unregistered=frozenset(_spelled(unregistered)),
+        is_of_nothing=is_of_nothing,
     )
 
 

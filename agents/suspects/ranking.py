@@ -12,6 +12,7 @@ from agents.suspects.fields import Fields
 from agents.suspects.namesakes import Namesakes
 from agents.suspects.nouns import BESIDES, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
 from agents.suspects.packages import Packages
+from agents.suspects.registrations import Registrations
 from agents.suspects.sources import Sources
 from agents.suspects.statements import Statements
 from agents.suspects.symbols import Symbols
@@ -67,6 +68,7 @@ def _weighed(
         Fields(clues, calls.reaches, sources),
         Namesakes(clues, calls.reaches, sources),
         Symbols(clues, changes),
+        Registrations(clues, sources),
         Statements(clues),
         Packages(clues, sources),
     )
