@@ -120,8 +120,7 @@ class Change:
         differing = [*(texts[0] - texts[1]), *(texts[1] - texts[0])]
         if sorted(PLACE.findall(self.removed)) != sorted(PLACE.findall(self.added)):
             return False
-        said = [PLACE.sub("", text) for text in differing]
-        return bool(said) and all(PROSE_TEXT.search(text) and not QUERY.search(text) for text in said)
+        return bool(differing) and all(_is_prose(text) for text in differing)
 
     def _keeps_order(self) -> bool:
         """Whether what it says stands in the order that it had before, or whole lines have only moved."""
@@ -141,6 +140,8 @@ PLACE = re.compile(r"[$#]\{[^{}\n]*\}")
 """Where a text takes a value in."""
 PROSE_TEXT = re.compile(r"[A-Za-z]{2,}[ ,:.;]+[A-Za-z]{2,}")
 QUERY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|TABLE|INDEX)\b|[\\^$*]")
+AROUND_PLACES = re.compile(r"[\w ,:;!?.()'`\"-]*[A-Za-z]{2} [\w ,:;!?.()'`\"-]*|[`\"'] [\w ]+[`\"']|[`\"']: [`\"']")
+"""What a text for people says around a single value: `for : `, ` prices`."""
 SAYS_NOTHING = frozenset(
     {"return", "const", "let", "var", "val", "final", "=", "=>", "->", ":=", "then", "end", "begin", "do"}
 )
@@ -148,6 +149,13 @@ DECIDES = re.compile(
     r"\W+|\d.*|[\"'].*|if|else|elif|elsif|unless|not|and|or|try|except|catch|rescue|raise|throw|await|yield|break|continue|is|in"
 )
 """Tokens without which code does something else: operators, values, what branches."""
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a text is for people: words, or a value between a few."""
+    said = PLACE.sub("", text)
+    is_around = said != text and AROUND_PLACES.fullmatch(said) is not None
+    return (PROSE_TEXT.search(said) is not None or is_around) and QUERY.search(said) is None
 
 
 def _tokens(code: str) -> list[str]:

@@ -7,11 +7,20 @@ from agents.suspects.calls import FITS, RESTYLED, Reach, empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import OUTER, WEIGHTS, Reason, says_little
-from agents.suspects.sources import Sources
-from agents.syntax import names
+from agents.suspects.sources import Sources, holds
+from agents.syntax import Function, imports, names, unquoted
 
 OWN = r"(?:self\.|this\.|this->|\$this->|self::|static::|Self::|@)?"
 BARE = r"(?<![\w.>:$])"
+SCRIPTS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
+DEFAULT = re.compile(
+    r"(?:\bimport\s+([A-Za-z_$][\w$]*)[\s,].{0,200}\bfrom|\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*require\s*\()"
+    r"\s*['\"]([./][^'\"]{1,200})['\"]"
+)
+EXPORTED = re.compile(
+    r"^(?:export\s+default|module\.exports\s*=)\s*(?:async\s+)?(?:function\b\s*\*?\s*|class\s+)?([A-Za-z_$][\w$]*)\s*(?:[({;]|extends|$)"
+)
+"""The one thing that a file exports."""
 BEHIND = 0.9
 """The share of a function that gives a value of the failing line, one line further away."""
 
@@ -28,6 +37,7 @@ class Namesakes:
         if not change.is_source or change.is_test:
             return
         changed = {one for one in change.defined if says_little(one)}
+        yield from self._imported(change)
         share = RESTYLED if change.is_restyled or change.is_reworded else 1.0
         for name in changed & {one.name for one in self._sources.functions(change.file)}:
             for reach, said, giving in self._lines:
@@ -38,6 +48,37 @@ class Namesakes:
                     yield Reason("used", weight, f"it changed {name}, which {where} line uses")
                 elif self._is_meant(name, change.file, reach.file, giving):
                     yield Reason("used", weight * BEHIND, f"it changed {name}, from which {where} line has its values")
+
+    def _imported(self, change: Change) -> Iterator[Reason]:
+        """The one thing that a file exports without a name is known by what its importers call it."""
+        if not change.file.endswith(SCRIPTS) or any(holds(one, change.touched) for one in self._named(change.file)):
+            return
+        for reach, said, giving in self._lines:
+            known = self._locals(reach.file, change.file)
+            weight = WEIGHTS["used"] * OUTER**reach.call.depth
+            where = "the failing" if reach.call.depth == 0 else "a calling"
+            if known & names(unquoted(said)):
+                yield Reason("used", weight, f"it changed {min(known)}, which {where} line uses")
+            elif known & names(unquoted(giving)):
+                yield Reason(
+                    "used", weight * BEHIND, f"it changed {min(known)}, from which {where} line has its values"
+                )
+
+    def _named(self, path: str) -> list[Function]:
+        """The functions of a file that are known by their own names elsewhere."""
+        whole = {name for line in self._sources.lines(path) for name in EXPORTED.findall(line)} | {"exports"}
+        return [one for one in self._sources.functions(path) if one.name not in whole]
+
+    def _locals(self, caller: str, file: str) -> frozenset[str]:
+        """What a file calls the default export of another one."""
+        stem = file.rpartition(".")[0].removesuffix("/index")
+        last = stem.rpartition("/")[2]
+        found: set[str] = set()
+        for line in imports(caller, "\n".join(self._sources.lines(caller))):
+            match = DEFAULT.search(line)
+            if match and re.sub(r"\.[cm]?[jt]sx?$", "", match[3].removesuffix("/index")).rpartition("/")[2] == last:
+                found.add(match[1] or match[2])
+        return frozenset(found)
 
     def _is_meant(self, name: str, file: str, caller: str, code: str) -> bool:
         """Whether lines of the file `caller` call the function `name` that `file` defines.
