@@ -33,6 +33,7 @@ CONSTRUCTORS = frozenset(
     {"__init__", "__new__", "__post_init__", "constructor", "initialize", "__construct", "new", "init"}
 )
 OPENS = re.compile(r"^\s*[rbuRBU]?(\"\"\"|''')")
+WORD = re.compile(r"[A-Za-z_]\w*")
 ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
 
 
@@ -43,6 +44,7 @@ class Sources:
         self._texts = texts
         self._lines: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[int]]] = {}
+        self._words: dict[str, frozenset[str]] = {}
         self._imported: dict[str, frozenset[str]] = {}
         self._prose: dict[str, frozenset[int]] = {}
 
@@ -74,6 +76,12 @@ class Sources:
             lines = imports(path, self._texts.get(path, ""))
             self._imported[path] = frozenset(word for line in lines for word in re.findall(r"[A-Za-z_]\w+", line))
         return self._imported[path]
+
+    def words(self, path: str) -> frozenset[str]:
+        """Every name that a file says."""
+        if path not in self._words:
+            self._words[path] = frozenset(WORD.findall(self._texts.get(path, "")))
+        return self._words[path]
 
     def body(self, path: str, function: Function, last: int | None = None) -> list[str]:
         """The code of a function's lines, up to line `last`, without comments."""
