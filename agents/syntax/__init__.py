@@ -2,6 +2,7 @@
 
 from agents.syntax.functions import Function, Outline, function_at, functions, innermost, outline
 from agents.syntax.languages import language_of
+from agents.syntax.signatures import parameters, untyped
 from agents.syntax.words import calls, code_of, defines, imports, names, strings, unquoted
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "language_of",
     "names",
     "outline",
+    "parameters",
     "strings",
     "unquoted",
+    "untyped",
 ]
