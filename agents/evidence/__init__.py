@@ -20,6 +20,7 @@ from agents.evidence.cluster import (
     Status,
     Target,
 )
+from agents.evidence.failing import Failing, Missed, failing_of
 from agents.evidence.images import ImageLabels, ImageReference, Registry, running_images, with_labels
 from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Trust, Version, cite_lines, holds
 from agents.evidence.origin import SourceClaim, annotation_claims, version_of
@@ -34,6 +35,7 @@ __all__ = [
     "Citation",
     "Cluster",
     "Cut",
+    "Failing",
     "ImageLabels",
     "ImageReference",
     "Item",
@@ -42,6 +44,7 @@ __all__ = [
     "LogText",
     "Manifest",
     "ManifestSource",
+    "Missed",
     "Objects",
     "Registry",
     "Related",
@@ -54,6 +57,7 @@ __all__ = [
     "Version",
     "annotation_claims",
     "cite_lines",
+    "failing_of",
     "from_files",
     "holds",
     "locate_manifests",

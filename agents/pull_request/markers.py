@@ -5,19 +5,29 @@ import re
 
 MARKER = re.compile(
     r"^<!-- selfheal incident=(?P<incident>[0-9a-f]{32})(?: fix=(?P<fix>[0-9a-f]{32}))?"
+    r"(?: cause=(?P<cause>[0-9a-f]{32}))?(?: attempt=(?P<attempt>[0-9]{1,6}))?"
     r" text=(?P<text>[0-9a-f]{16}) -->\s*$",
     re.MULTILINE,
 )
 FORGED = re.compile(r"<!--(?=\s*selfheal\b)", re.IGNORECASE)
 
 
-def with_marker(incident: str, title: str, text: str, fix: str | None = None) -> str:
+def with_marker(
+    incident: str,
+    title: str,
+    text: str,
+    fix: str | None = None,
+    *,
+    cause: str | None = None,
+    attempt: int | None = None,
+) -> str:
     """The text and the hidden line that we find it by, and tell by whether somebody reworded it.
 
     Ours is the only one: what looks like it in the text, which quotes logs, is broken up.
     """
     own = FORGED.sub("<!- -", text.rstrip())
-    about = f"incident={incident}" + (f" fix={fix}" if fix else "")
+    named = (("incident", incident), ("fix", fix), ("cause", cause), ("attempt", attempt))
+    about = " ".join(f"{key}={value}" for key, value in named if value is not None)
     return f"{own}\n\n<!-- selfheal {about} text={_digest(title, own)} -->\n"
 
 
@@ -31,6 +41,18 @@ def fix_of(body: str) -> str | None:
     """The key of the fix that a pull request of ours makes."""
     marker = _marker(body)
     return marker["fix"] if marker else None
+
+
+def cause_of(body: str) -> str | None:
+    """The key of the cause that an issue of ours is about."""
+    marker = _marker(body)
+    return marker["cause"] if marker else None
+
+
+def attempt_of(body: str) -> int | None:
+    """The attempt of the incident that an issue of ours was written by."""
+    marker = _marker(body)
+    return int(marker["attempt"]) if marker and marker["attempt"] else None
 
 
 def is_reworded(title: str, body: str) -> bool:

@@ -205,8 +205,8 @@ class Forge(Protocol):
 
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None: ...
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        """The issue whose body carries the incident's marker."""
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        """The issue whose body carries the incident's marker, else the oldest open one that carries the cause's."""
         ...
 
     async def create_issue(self, url: str, text: Text) -> Record: ...
