@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.changes import Repositories, Repository, read_manifests, unread
 from agents.diagnosis import Diagnosis, doubt, settle
 from agents.errors import Denied, Invalid
-from agents.evidence import Bundle, ManifestSource, manifest_source
+from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
 from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
@@ -73,6 +73,8 @@ class Case(BaseModel):
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    failing: Failing = Failing()
+    """What the cluster says of the failure."""
     rules: Ruling | None = None
     """What the rules say, where a model's diagnosis stands above."""
 
@@ -141,6 +143,7 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
         manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=seen.notes,
+        failing=failing_of(bundle),
         rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
 

@@ -223,6 +223,11 @@ class GitRepository:
                 found += matches_of(lines.decode("utf-8", "replace"))
         return tuple(found[:MOST_MATCHES])
 
+    async def subjects(self, commit: str, most: int) -> tuple[str, ...]:
+        form = (f"--max-count={most}", "--no-merges", "--format=%s")
+        out = await self._git("log", *form, "--end-of-options", full_sha(commit), most_bytes=MOST_DIFF_BYTES)
+        return tuple(out.decode("utf-8", "replace").splitlines())
+
     async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
         if not text or "\n" in text:
             raise Denied("what is searched for must be one line, or a part of one")
