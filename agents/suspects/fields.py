@@ -7,6 +7,7 @@ from agents.suspects.calls import FITS, NOTHING_WRITTEN, Reach
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import WEIGHTS, Reason
+from agents.suspects.reach import Reach
 from agents.suspects.receivers import missing_in
 from agents.suspects.sources import Sources
 
