@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agents.audit import Act, AuditedForge
-from agents.case import Case, noted, open_case, refuted, settled, survey
+from agents.case import Case, doubted, noted, open_case, refuted, settled, survey
 from agents.diagnosis import diagnose, public
 from agents.draft import MOST_DRAFTS
 from agents.incident import State as Stage
@@ -74,6 +74,8 @@ async def fixing(state: State, runtime: Runtime[Ports]) -> State:
     if patch is None and (state["patch"] or {}).get("strategy") != BY_PIN:
         rollback = await plan_rollback(state["attempt"], case, ports)
         patch = rollback.pin.patch if isinstance(rollback, Rollback) else None
+    if patch is None and state["verification"]:
+        case = doubted(case, Verification.model_validate(state["verification"]))
     documents = {"diagnosis": _shown(case), **({"cost": cost} if cost else {})}
     left: State = {"case": case.model_dump(mode="json"), "drafts": drafts, "tried": tried, "cost": cost}
     if patch is not None:

@@ -14,10 +14,11 @@ from agents.pinning import Unpinned
 from agents.policy import Policy, RepositoryRule, effective_mode
 from agents.proposing import Withheld
 from agents.publishing import Publisher
-from agents.pull_request import Forge, Joined, LeftAlone, Proposed, PullRequestLink, ensure_issue
+from agents.pull_request import Forge, Joined, LeftAlone, Proposed, PullRequestLink, WantedIssue, ensure_issue
 from agents.remarks import Beside
-from agents.report import Story, issue_text, title
+from agents.report import Story, again_line, issue_text, title
 from agents.rollback import Rollback
+from agents.telling import cause_key, with_pages
 from agents.verification import Verification
 
 
@@ -71,14 +72,9 @@ async def conclude(
     `rollback` is the pin to the stable version that goes beside it, or why there is none. A patch that is a pin is the
     last that could be done: then there is no issue, unless that is withheld, too.
     """
-    story = Story(
-        bundle=bundle,
-        diagnosis=case.diagnosis,
-        patch=patch,
-        verification=verification,
-        notes=case.notes,
-        tried=case.tried,
-    )
+    told = {"bundle": bundle, "diagnosis": case.diagnosis, "failing": case.failing, "notes": case.notes}
+    story = Story(**told, patch=patch, verification=verification, tried=case.tried)
+    story = await with_pages(story, case, forge)
     if patch is not None and patch.is_pin:
         try:
             return await _roll_back(story, case, rollback)
@@ -143,7 +139,7 @@ async def _report_beside(
     case, forge = publisher.case, publisher.forge
     if not isinstance(rollback, Rollback):
         return await _report(story, reasons, publisher.rule, case, forge)
-    issue = await forge.find_issue(publisher.ground.url, story.bundle.incident)
+    issue = await forge.find_issue(publisher.ground.url, story.bundle.incident, cause_key(story.bundle, case))
     link, beside = await rollback.stand(story, case, issue.url if issue else None)
     reported = await _report(story.model_copy(update={"beside": beside}), reasons, publisher.rule, case, forge)
     if link is not None and reported.issue is not None and issue is None:
@@ -185,7 +181,19 @@ async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, 
         return Reported(reasons=reasons)
     story = story.model_copy(update={"reasons": reasons})
     try:
-        issue = await ensure_issue(where, story.bundle.incident, title(story), issue_text(story), forge)
+        issue = await ensure_issue(_wanted_issue(where, story, case), forge)
     except Denied as error:
         return Reported(reasons=(*reasons, f"the forge refuses the issue: {error}"))
     return Reported(reasons=reasons, issue=issue, repository=where)
+
+
+def _wanted_issue(where: str, story: Story, case: Case) -> WantedIssue:
+    return WantedIssue(
+        repository=where,
+        incident=story.bundle.incident,
+        attempt=story.bundle.attempt,
+        cause=cause_key(story.bundle, case),
+        title=title(story),
+        text=issue_text(story),
+        line=again_line(story),
+    )

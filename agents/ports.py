@@ -12,7 +12,7 @@ from agents.incident import State as Stage
 from agents.outcome import Outcome
 from agents.policy import Policy
 from agents.pull_request import Forge, Turns
-from agents.verification import Sandbox, Workspace
+from agents.verification import Dependencies, Sandbox, Workspace
 
 
 class Journal(Trail, Protocol):
@@ -51,6 +51,8 @@ class Ports:
     policy: Policy
     models: Models | None = None
     """Without a model, the rules diagnose and fix alone."""
+    dependencies: Dependencies | None = None
+    """None where no packages are fetched."""
     registry: Registry | None = None
     """None where no container registry may be asked."""
     turns: Turns = field(default_factory=Turns)

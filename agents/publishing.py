@@ -26,8 +26,9 @@ from agents.pull_request import (
     join,
 )
 from agents.remarks import Merging
-from agents.report import Story, commit_message, one_line, pull_request_text, title
+from agents.report import Story, commit_message, one_line, pull_request_text, title, who_failed
 from agents.strategies.restarting import effect_of, is_of_manifests, retry_command
+from agents.telling import with_customs
 from agents.verification import Verification
 
 
@@ -73,11 +74,14 @@ class Publisher:
         try:
             base = rule.base or await self.forge.default_branch(patch.repository)
             tip = await repository.resolve(f"refs/heads/{base}")
-            final = await carry(patch, tip, repository)
-        except (EditRejected, Denied) as error:
-            raise Withheld(f"the change cannot be made on the present code: {error}") from error
-        on_base = verification.base
-        if not final.changes or (on_base is not None and on_base.commit == tip and on_base.verdict == "healthy"):
+            on_base = verification.base if verification.base and verification.base.commit == tip else None
+            final = await carry(patch, tip, repository) if on_base is None or on_base.verdict != "healthy" else None
+        except EditRejected as error:
+            why = f"{error.path} is not on {base} what it was in the canary, and the change does not fit there"
+            raise Withheld(why) from error
+        except Denied as error:
+            raise Withheld(f"the change cannot be made on {base}: {error}") from error
+        if final is None or not final.changes:
             raise Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
         verification = verification.overall
         terms = await model_terms(repository, tip) if final.by_model else STRICTEST
@@ -88,10 +92,11 @@ class Publisher:
         if decision.action == "report":
             raise Withheld(*decision.reasons)
         notes = story.notes
-        if tip not in {patch.commit, on_base.commit if on_base else tip} or (on_base is None and tip != patch.commit):
+        if on_base is None and tip != patch.commit:
             notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
         merging = await merging_of(final, case, repository)
         story = story.model_copy(update={"notes": notes, "verification": verification, "merging": merging})
+        story = await with_customs(story, final, rule, repository, self.forge)
         change = patch.undoes or await repository.patch_id(final.diff)
         return self._wanted(story, final, decision, base, fix_key(base, change)), story
 
@@ -108,6 +113,9 @@ class Publisher:
             text=pull_request_text(story),
             draft=decision.action == "draft",
             fix=fix,
+            who=who_failed(story),
+            labels=self.rule.labels,
+            reviewers=tuple(one.name for one in story.reviewers),
         )
 
     async def _failed_fixes(self, merged: tuple[Record, ...]) -> int:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from agents.markdown import code, prose
 from agents.patch import BY_MODEL, BY_PIN, Patch
 from agents.strategies.restarting import Effect
-from agents.verification import Verification
 
 MOST_TRIED = 8
 ORDER = (
@@ -112,12 +111,3 @@ def what_a_pin_does(beside: Beside | None) -> list[str]:
     else:
         said.append("No change that puts the cause right was found, so that is left to you.")
     return ["## What it does, and what it does not", "\n".join(f"- {one}" for one in said)]
-
-
-def rendered_proof(verification: Verification) -> list[str]:
-    """What the manifests give the rollout, before and after."""
-    before, after = (check.reason or "" for check in (verification.before, verification.after))
-    return [
-        "## Proof",
-        f"| | before | after |\n| --- | --- | --- |\n| the rendered images | {code(before)} | {code(after)} |",
-    ]

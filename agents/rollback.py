@@ -27,7 +27,8 @@ from agents.pull_request import (
     join,
 )
 from agents.remarks import Beside, Merging
-from agents.report import Story, commit_message, one_line, pull_request_text, title
+from agents.report import Story, commit_message, one_line, pull_request_text, title, who_failed
+from agents.telling import with_customs, with_pages
 
 NEEDLESS = "<!-- selfheal pin not needed -->"
 
@@ -90,6 +91,8 @@ class Rollback:
                 "reasons": (),
             }
         )
+        story = await with_pages(story, case, self.forge)
+        story = await with_customs(story, pin.patch, self.rule, self.repository, self.forge)
         wanted = Wanted(
             repository=self.url,
             incident=story.bundle.incident,
@@ -103,6 +106,9 @@ class Rollback:
             draft=decision.action == "draft",
             fix=fix_key(self.base, f"pin {await self.repository.patch_id(pin.patch.diff)}"),
             is_pin=True,
+            who=who_failed(story),
+            labels=self.rule.labels,
+            reviewers=tuple(one.name for one in story.reviewers),
         )
         try:
             ours = await self.forge.our_pull_requests(self.url)

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, cast
 
 from agents.audit import Act
 from agents.budget import Cost
-from agents.carrying import try_on_base
+from agents.carrying import aimed, try_on_base
 from agents.case import Case, fall_back, model_terms, noted, patched_environment
 from agents.diagnosis import BLAMED_IN_VAIN
 from agents.draft import Draft, Guard
@@ -119,9 +119,10 @@ async def try_out(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Ver
         case.reproduction,
         case.program,
         await patched_environment(patch, case, bundle, ports.repositories),
-        case.commands,
+        await aimed(patch, case, case.program, ports.repositories),
         sandbox=ports.sandbox,
         workspace=ports.workspace,
+        dependencies=ports.dependencies,
     )
 
 
@@ -165,6 +166,7 @@ async def try_at_base(patch: Patch, case: Case, bundle: Bundle, ports: Ports) ->
         repositories=ports.repositories,
         sandbox=ports.sandbox,
         workspace=ports.workspace,
+        dependencies=ports.dependencies,
     )
 
 

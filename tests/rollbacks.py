@@ -7,7 +7,7 @@ from agents.policy import Policy, RepositoryRule
 from agents.pull_request import Record
 from tests.fakes import FakeCommit, FakeForge, FakeJournal, FakeRepositories, FakeRepository, Files
 from tests.healing import ATTEMPT, EVERYWHERE, SETTINGS, House, is_fixed
-from tests.shop import GITOPS_URL, SOURCE_URL, bundle_of, deployed
+from tests.shop import GITOPS_URL, SOURCE_URL, TRACE, bundle_of, deployed
 
 OLD, NEW = "registry.example/shop:1.0.0", "registry.example/shop:1.1.0"
 FOLDER = "apps/shop"
@@ -65,9 +65,8 @@ class GitOpsHouse(House):
         objects = deployed(*self.gitops.shas)
         application(objects[1][1])
         objects += [replica_set("good", OLD), canary or replica_set("bad", NEW)]
-        more = {} if log is None else {"canary": log}
         commits = (self.repository.shas[0], self.repository.shas[-1])
-        self.bundle = bundle_of(commits=commits, objects=objects, **more)
+        self.bundle = bundle_of(commits=commits, objects=objects, canary=log or TRACE)
         self.repositories = FakeRepositories({SOURCE_URL: self.repository, GITOPS_URL: self.gitops})
         heads = {SOURCE_URL: self.repository.shas[-1], GITOPS_URL: self.gitops.shas[-1]}
         self.forge = FakeForge({url: {"main": sha} for url, sha in heads.items()})

@@ -27,6 +27,10 @@ def never(_files: Files) -> bool:
     return False
 
 
+def pull_requests(house: GitOpsHouse) -> list[str]:
+    return [made for made in house.forge.created if made.startswith("pull request")]
+
+
 async def heal(house: GitOpsHouse, *, times: int = 1) -> GitOpsHouse:
     for _ in range(times):
         await build().ainvoke({"attempt": ATTEMPT}, context=house.ports)
@@ -72,7 +76,7 @@ async def test_run_again_nothing_more_is_made_or_reworded() -> None:
     created, bodies = list(house.forge.created), (house.fix, house.pin)
     await heal(house, times=2)
     assert (house.forge.created, (house.fix, house.pin)) == (created, bodies)
-    assert len(created) == 2
+    assert len(pull_requests(house)) == 2
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
@@ -91,7 +95,7 @@ async def test_cut_at_any_write_of_publishing_and_run_again_there_are_two_that_n
         assert house.pin is not None, fuse.where
         assert house.pin.url in house.fix.body, fuse.where
         assert house.fix.url in house.pin.body, fuse.where
-        assert len(house.forge.created) == 2, fuse.where
+        assert len(pull_requests(house)) == 2, fuse.where
 
 
 async def test_where_every_fix_was_refuted_the_pin_is_the_last_and_lists_what_was_tried() -> None:
