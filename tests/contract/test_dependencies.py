@@ -9,6 +9,7 @@ import pytest
 
 from agents.verification import Dependencies, Provision
 from app.adapters.dependencies import Indexes, Packages, Place
+from app.adapters.dependencies.python import Python
 from app.adapters.sandbox import INSIDE, bare_environment
 from tests.boxes import UID, box, yard
 from tests.fakes import FakeDependencies, FakeWorkspace
@@ -87,55 +88,24 @@ async def test_what_there_is_comes_with_how_to_install_and_find_it(
     assert provision.unchecked == ()
 
 
-@pytest.mark.parametrize("line", ["nonesuch==1.0", "prices @ https://files.example/prices-1.0-py3-none-any.whl"])
 async def test_what_is_not_there_or_not_taken_is_told_and_the_rest_goes_on(
-    site: tuple[Dependencies, str, Mapping[str, str]], line: str
+    site: tuple[Dependencies, str, Mapping[str, str]],
 ) -> None:
-    provision = await provided(site, f"prices==1.0\n{line}\n")
+    by_url = "prices @ https://files.example/prices-1.0-py3-none-any.whl"
+    provision = await provided(site, f"prices==1.0\nnonesuch==1.0\n{by_url}\n")
     assert provision.install
-    (said,) = provision.unchecked
-    assert said.startswith("packages: ")
-    assert line.partition("=")[0].partition(" ")[0] in said
+    assert len(provision.unchecked) == 2
+    assert all(said.startswith("packages: ") for said in provision.unchecked)
+    assert sum("nonesuch==1.0" in said for said in provision.unchecked) == 1
+    assert sum(by_url in said for said in provision.unchecked) == 1
 
 
 @pytest.mark.usefixtures("needs_bubblewrap")
-async def test_packages_are_installed_in_the_sandbox_without_a_network(ground: Yard) -> None:
-    provision = await ground.provide({**SHOP, "requirements.txt": "prices\n"})
-    sandbox = box("bubblewrap", 60)
-    for command in provision.install:
-        done = await sandbox.run(str(ground.tree), command, provision.environment)
-        assert (done.status, done.exit_code) == ("ok", 0), done.output
-    done = await sandbox.run(str(ground.tree), ("python3", "shop.py"), provision.environment)
-    assert (done.exit_code, done.output) == (0, "42\n")
-    assert ".selfheal" not in [path.name for path in ground.cache.rglob("*")]
-
-
-async def test_the_second_tree_is_served_from_the_cache(ground: Yard, index: PackageServer) -> None:
-    first = await ground.provide({"requirements.txt": "prices\n"})
-    index.asked.clear()
-    assert await ground.provide({"requirements.txt": "prices\n"}) == first
-    assert index.asked == []
-
-
-async def test_two_that_want_the_same_at_once_fetch_it_once(ground: Yard, index: PackageServer) -> None:
-    write(ground.tree, {"requirements.txt": "taxes\n"})
-    with yard() as other:
-        write(other, {"requirements.txt": "taxes\n"})
-        both = await asyncio.gather(*(ground.packages.provide(str(tree)) for tree in (ground.tree, other)))
-    assert both[0] == both[1]
-    assert index.asked.count("/packages/taxes-1.1-py3-none-any.whl") == 1
-
-
-async def test_hashes_are_kept_to(ground: Yard, index: PackageServer) -> None:
-    good = index.add_wheel("cups", "1.0", {"cups.py": ""})
-    right = await ground.provide({"requirements.txt": f"cups==1.0 \\\n    --hash=sha256:{good}\n"})
-    wrong = await ground.provide({"requirements.txt": f"cups==1.0 --hash=sha256:{'0' * 64}\n"})
-    assert (bool(right.install), right.unchecked) == (True, ())
-    assert (wrong.install, len(wrong.unchecked)) == ((), 1)
-
-
-async def test_requirements_are_taken_from_includes_and_from_the_project(ground: Yard) -> None:
+async def test_packages_are_installed_in_the_sandbox_without_a_network_and_kept(
+    ground: Yard, index: PackageServer
+) -> None:
     files = {
+        **SHOP,
         "requirements.txt": "-r deep/base.txt\n-r requirements.txt\n",
         "deep/base.txt": "taxes  # for prices\n",
         "pyproject.toml": '[project]\nname = "shop"\ndependencies = ["prices>=1"]\n'
@@ -145,6 +115,33 @@ async def test_requirements_are_taken_from_includes_and_from_the_project(ground:
     wheels = [word.rpartition("/")[2] for word in provision.install[-1] if word.endswith(".whl")]
     assert wheels == ["prices-1.0-py3-none-any.whl", "pytest-9.0-py3-none-any.whl", "taxes-1.1-py3-none-any.whl"]
     assert provision.unchecked == ()
+    index.asked.clear()
+    assert await ground.provide(files) == provision
+    assert index.asked == []
+    sandbox = box("bubblewrap", 60)
+    for command in provision.install:
+        done = await sandbox.run(str(ground.tree), command, provision.environment)
+        assert (done.status, done.exit_code) == ("ok", 0), done.output
+    done = await sandbox.run(str(ground.tree), ("python3", "shop.py"), provision.environment)
+    assert (done.exit_code, done.output) == (0, "42\n")
+
+
+async def test_two_that_want_the_same_at_once_fetch_it_once(ground: Yard, index: PackageServer) -> None:
+    digest = index.add_wheel("taxes", "1.1", TAXES)
+    requirements = {"requirements.txt": f"taxes==1.1 \\\n    --hash=sha256:{digest}\n"}
+    write(ground.tree, requirements)
+    with yard() as other:
+        write(other, requirements)
+        both = await asyncio.gather(*(ground.packages.provide(str(tree)) for tree in (ground.tree, other)))
+    assert both[0] == both[1]
+    assert both[0].unchecked == ()
+    assert index.asked.count("/packages/taxes-1.1-py3-none-any.whl") == 1
+
+
+async def test_a_package_that_is_not_the_one_of_the_hash_is_not_taken(ground: Yard) -> None:
+    provision = await ground.provide({"requirements.txt": f"taxes==1.1 --hash=sha256:{'0' * 64}\n"})
+    assert (provision.install, len(provision.unchecked)) == ((), 1)
+    assert "taxes==1.1" in provision.unchecked[0]
 
 
 async def test_no_setup_of_a_source_distribution_is_run(ground: Yard, index: PackageServer, tmp_path: Path) -> None:
@@ -158,36 +155,43 @@ async def test_no_setup_of_a_source_distribution_is_run(ground: Yard, index: Pac
     assert "taxes-1.1-py3-none-any.whl" in provision.install[-1][-1]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "--index-url {other}/simple/",
-        "--extra-index-url={other}/simple/",
-        "-i {other}/simple/",
-        "--find-links {other}/packages/",
-        "-e .",
-        "-e git+{other}/x.git#egg=x",
-        "git+{other}/x.git",
-        "{other}/packages/taxes-1.1-py3-none-any.whl",
-        "taxes @ git+{other}/x.git",
-        "./local",
-        "file:///etc",
-        "--no-binary :all:",
-        "--trusted-host 127.0.0.1",
-        "-r ../outside.txt",
-        "-r /etc/passwd",
-        "-c {other}/constraints.txt",
-        "taxes --config-settings=--x=y",
-        "prices \\\n--index-url {other}/simple/",
-    ],
+ELSEWHERE = (
+    "--index-url {other}/simple/",
+    "--extra-index-url={other}/simple/",
+    "-i {other}/simple/",
+    "--find-links {other}/packages/",
+    "-e .",
+    "-e git+{other}/x.git#egg=x",
+    "git+{other}/x.git",
+    "{other}/packages/taxes-1.1-py3-none-any.whl",
+    "taxes @ git+{other}/x.git",
+    "./local",
+    "file:///etc",
+    "--no-binary :all:",
+    "--trusted-host 127.0.0.1",
+    "-r ../outside.txt",
+    "-r /etc/passwd",
+    "-c {other}/constraints.txt",
+    "taxes --config-settings=--x=y",
+    "prices \\\n--index-url {other}/simple/",
 )
-async def test_a_line_that_leads_elsewhere_is_refused_and_told(ground: Yard, index: PackageServer, line: str) -> None:
+
+
+@pytest.mark.parametrize("line", ELSEWHERE)
+def test_a_line_that_leads_elsewhere_is_refused_and_told(tmp_path: Path, line: str) -> None:
+    write(tmp_path, {"requirements.txt": line.format(other="http://other.example") + "\ntaxes\n"})
+    ask = Python(place_of(), Indexes()).ask(tmp_path, ())
+    assert ask.inputs == {"requirements.txt": "taxes\n"}
+    assert len(ask.refused) == 1
+    assert ask.refused[0].startswith("requirements.txt: ")
+
+
+async def test_no_line_leads_pip_to_another_index(ground: Yard, index: PackageServer) -> None:
     with package_server() as other:
         other.add_wheel("taxes", "9.9", TAXES)
-        provision = await ground.provide({"requirements.txt": line.format(other=other.url) + "\ntaxes\n"})
+        lines = "\n".join(line.format(other=other.url) for line in ELSEWHERE)
+        provision = await ground.provide({"requirements.txt": f"{lines}\ntaxes\n"})
         assert other.asked == []
-    assert len(provision.unchecked) == 1
-    assert provision.unchecked[0].startswith("packages: requirements.txt: ")
     assert provision.install[-1][-1].endswith("/taxes-1.1-py3-none-any.whl")
     assert index.asked
 

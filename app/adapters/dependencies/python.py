@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -31,6 +31,7 @@ GROUPS = ("test", "tests", "testing", "dev")
 HASH = re.compile(r"\s--hash[= ](sha(?:256|384|512):[0-9a-fA-F]{64,128})(?=\s|$)")
 COMMENT = re.compile(r"(?:^|\s)#.*$")
 INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=)(\S.*)|-[rc](\S.*)")
+NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 MOST_LINES = 2000
 MOST_APART = 40
 """Requirements that are tried one by one where they cannot be had together."""
@@ -71,7 +72,7 @@ class Python:
         return f"{self._python()} {version}"
 
     async def fetch(self, ask: Ask, scratch: Path, into: Path) -> tuple[str, ...]:
-        """All at once; where that fails, one by one first, and then what can be had, at once."""
+        """All at once, but for what there is nothing for; where they cannot be had together, one by one first."""
         *_, has_pytest = await self._probe()
         wanted = []
         for line in ask.inputs["requirements.txt"].splitlines():
@@ -80,25 +81,35 @@ class Python:
                 wanted.append(name)
         if not wanted:
             return ()
-        try:
-            await self._download(wanted, scratch, into)
-        except Denied as error:
-            if not 1 < len(wanted) <= MOST_APART:
-                raise
-            said = str(error)
-        else:
-            return ()
         missing: dict[str, str] = {}
-        for line in wanted:
+        while True:
+            try:
+                await self._download(wanted, scratch, into)
+            except Denied as error:
+                if len(wanted) == 1:
+                    raise Denied("; ".join(_told({**missing, wanted[0]: str(error)}))) from error
+                culprit = _culprit(str(error), wanted)
+                if culprit is None:
+                    break
+                missing[culprit] = str(error)
+                wanted.remove(culprit)
+            else:
+                return _told(missing)
+        return _told(missing | await self._one_by_one(wanted, scratch, into))
+
+    async def _one_by_one(self, wanted: list[str], scratch: Path, into: Path) -> dict[str, str]:
+        """What cannot be had together, tried apart: the rest is fetched, and why the others are not is returned."""
+        missing: dict[str, str] = {}
+        for line in wanted if len(wanted) <= MOST_APART else wanted[:1]:
             try:
                 await self._download([line], scratch, scratch / "apart")
             except Denied as error:
                 missing[line] = str(error)
         rest = [line for line in wanted if line not in missing]
-        if not missing or not rest:
-            raise Denied(said)
+        if not rest:
+            raise Denied("; ".join(_told(missing)))
         await self._download(rest, scratch, into)
-        return tuple(f"{line.split(' --hash')[0]}: {why}" for line, why in missing.items())
+        return missing
 
     def install(self, tree: Path, fetched: Path | None) -> Installation:
         inside = self._place.inside(tree)
@@ -153,6 +164,17 @@ class Python:
 
 
 WANTED = "  # wanted by the service"
+
+
+def _told(missing: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{line.split(' --hash')[0]}: {why}" for line, why in missing.items())
+
+
+def _culprit(said: str, wanted: Sequence[str]) -> str | None:
+    """The requirement that pip found nothing for, by its words; None where it is one that another one asks for."""
+    found = NOT_FOUND.search(said)
+    name = canonicalize_name(re.split(r"[^\w.-]", found[1], maxsplit=1)[0]) if found else None
+    return next((line for line in wanted if name in _names({line: None})), None)
 
 
 def _own_pip() -> bool:
