@@ -1,7 +1,7 @@
 """`sandbox`: what the box costs, against the same commands in a plain process in the same run.
 
-Three commands: an interpreter that ends at once, pytest on a suite of a thousand tests, and one that writes and reads thousands of files.
-They alternate, so that a machine that is busy for a moment is busy for both; the medians are compared.
+Three commands: an interpreter that ends at once, pytest on a thousand tests, and one that writes and reads thousands of
+files. They alternate, so that a machine that is busy for a moment is busy for both; the medians are compared.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ for at in range(3000):
 total = sum(len(path.read_text()) for path in pathlib.Path("made").rglob("*") if path.is_file())
 assert total == 3000 * 2000, total
 """
-PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+PYTEST = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
 """pytest and what it imports, all of it plain Python: the sandbox sees nothing of this interpreter's packages."""
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "start": ("python3", "-c", "pass"),
@@ -95,7 +95,10 @@ def _tree() -> Iterator[Path]:
         found = find_spec(name)
         if found is None or found.origin is None:
             raise ModuleNotFoundError(name)
-        shutil.copytree(Path(found.origin).parent, folder / ".packages" / name)
+        if found.submodule_search_locations:
+            shutil.copytree(Path(found.origin).parent, folder / ".packages" / name)
+        else:
+            shutil.copy(found.origin, folder / ".packages")
     folder.chmod(0o755)
     if UID is not None:
         for place in (folder, *folder.rglob("*")):
