@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.changes import Repositories, Repository, read_manifests, unread
 from agents.diagnosis import Diagnosis, doubt, settle
 from agents.errors import Denied, Invalid
-from agents.evidence import Bundle, ManifestSource, manifest_source
+from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
 from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
@@ -67,10 +67,14 @@ class Case(BaseModel):
     """The source repository at the canary's commit, where it is known and may be read."""
     ground: Ground | None
     """Where the fix belongs; None where that repository is not known or not allowed."""
+    home: str | None
+    """The repository whose people are told where there is no fix; None where it is not known, or nobody needs to be."""
     manifests: ManifestSource | None
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    failing: Failing = Failing()
+    """What the cluster says of the failure."""
     rules: Ruling | None = None
     """What the rules say, where a model's diagnosis stands above."""
 
@@ -135,9 +139,11 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
         commands=await _commands(seen, canary, diagnosis),
         program=program,
         ground=await _ground_of(diagnosis, seen),
+        home=_home_of(diagnosis, seen),
         manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=seen.notes,
+        failing=failing_of(bundle),
         rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
 
@@ -259,6 +265,19 @@ async def _ground_of(diagnosis: Diagnosis, seen: Survey) -> Ground | None:
     if diagnosis.repository == "manifests" and manifests is not None:
         return await _ground(seen.configuration, manifests.repo, manifests.stable, manifests.canary)
     return None
+
+
+def _home_of(diagnosis: Diagnosis, seen: Survey) -> str | None:
+    """Where the cause would be looked into: among the manifests for what they say, else beside the code.
+
+    Of those that may be read, and none where a person ended the canary: they know.
+    """
+    if seen.findings.circumstance in {"manual-abort", "inconclusive"}:
+        return None
+    source = seen.bundle.manifest.canary.repo if seen.source is not None else None
+    manifests = seen.manifests.repo if seen.manifests is not None and seen.configuration is not None else None
+    in_manifests = diagnosis.category in {"config", "analysis"} or diagnosis.repository == "manifests"
+    return (manifests or source) if in_manifests else (source or manifests)
 
 
 async def _ground(

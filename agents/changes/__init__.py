@@ -18,9 +18,10 @@ from agents.changes.repository import (
     Repositories,
     Repository,
     at_the_canary,
+    is_lfs_pointer,
     named_now,
 )
-from agents.changes.unread import is_pointer, unread
+from agents.changes.unread import unread
 from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
 __all__ = [
@@ -47,7 +48,7 @@ __all__ = [
     "essence",
     "field_changes",
     "hunks_of",
-    "is_pointer",
+    "is_lfs_pointer",
     "is_template",
     "manifest_changes",
     "named_now",

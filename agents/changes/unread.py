@@ -9,14 +9,9 @@ from collections.abc import Sequence
 from agents.changes.repository import Commit, Repository
 
 POINTER = "version https://git-lfs.github.com/spec/"
-"""How a file of Git LFS begins in the repository: the rest says what its content hashes to."""
+"""How the text of a file that Git LFS keeps begins, line by line in a diff."""
 SUBMODULE_PATH = re.compile(r"^[ \t]*path[ \t]*=[ \t]*(\S[^\n]*)$", re.MULTILINE)
 MOST_NAMED = 5
-
-
-def is_pointer(text: str | None) -> bool:
-    """Whether a file's text is only Git LFS's pointer to it."""
-    return text is not None and text.startswith(POINTER)
 
 
 async def unread(
