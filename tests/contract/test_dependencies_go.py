@@ -9,7 +9,6 @@ from app.adapters.dependencies import Indexes, Packages, Place
 from app.adapters.dependencies.go import Go
 from app.adapters.sandbox import INSIDE, bare_environment
 from tests.boxes import UID, box, yard
-from tests.conftest import missing
 from tests.package_indexes import add_go_module, write
 
 PLACE = Place(path=bare_environment()["PATH"], root=INSIDE, uid=UID)
@@ -20,7 +19,7 @@ MODULE = f"module example.org/shop\n\ngo 1.20\n\nrequire {PRICES} v1.0.0\n"
 @pytest.mark.usefixtures("needs_bubblewrap")
 async def test_a_module_is_fetched_and_found_in_the_sandbox(tmp_path: Path) -> None:
     if shutil.which("go", path=PLACE.path) is None:
-        missing("go is not installed for the sandbox (in /usr/local/go or as a package)")
+        pytest.skip("go is not installed for the sandbox (in /usr/local/go or as a package)")
     proxy = tmp_path / "proxy"
     files = {"go.mod": f"module {PRICES}\n\ngo 1.20\n", "prices.go": "package prices\n\nconst Rate = 2\n"}
     add_go_module(proxy, PRICES, "v1.0.0", files)
@@ -71,7 +70,7 @@ def test_a_module_that_needs_none_or_brings_its_own_has_none_fetched(tmp_path: P
 
 async def test_a_repository_is_never_fetched_by_version_control(tmp_path: Path) -> None:
     if shutil.which("go", path=PLACE.path) is None:
-        missing("go is not installed for the sandbox (in /usr/local/go or as a package)")
+        pytest.skip("go is not installed for the sandbox (in /usr/local/go or as a package)")
     with yard() as tree:
         write(tree, {"go.mod": MODULE.replace(PRICES, "example.org/prices.git")})
         packages = Packages(tmp_path / "packages", PLACE, Indexes(go="direct", machine={"GOSUMDB": "off"}), 10**9)

@@ -12,7 +12,6 @@ from app.adapters.dependencies import Indexes, Packages, Place
 from app.adapters.dependencies.node import Node
 from app.adapters.sandbox import INSIDE, bare_environment
 from tests.boxes import UID, box, yard
-from tests.conftest import missing
 from tests.package_indexes import PackageServer, package_server, write
 
 PLACE = Place(path=bare_environment()["PATH"], root=INSIDE, uid=UID)
@@ -49,7 +48,7 @@ async def test_a_locked_package_is_tested_with_in_the_sandbox_and_no_script_is_r
     registry: PackageServer, tmp_path: Path
 ) -> None:
     if shutil.which("npm", path=PLACE.path) is None:
-        missing("npm is not installed for the sandbox (package npm)")
+        pytest.skip("npm is not installed for the sandbox (package npm)")
     mark = tmp_path / "was-run"
     scripts = {"test": "node test.js", **dict.fromkeys(("preinstall", "postinstall", "prepare"), f"touch {mark}")}
     with yard() as tree, package_server() as other:
@@ -119,7 +118,7 @@ async def test_a_package_that_is_locked_to_another_registry_is_never_asked_for(
     registry: PackageServer, tmp_path: Path
 ) -> None:
     if shutil.which("npm", path=PLACE.path) is None:
-        missing("npm is not installed for the sandbox (package npm)")
+        pytest.skip("npm is not installed for the sandbox (package npm)")
     with yard() as tree, package_server() as other:
         write(tree, {"package.json": json.dumps(SHOP), "package-lock.json": lock_of(prices(other, tmp_path / "x"))})
         packages = Packages(tmp_path / "packages", PLACE, Indexes(npm=registry.url), 10**9)
