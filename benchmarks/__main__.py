@@ -20,6 +20,7 @@ from benchmarks import (
     loop,
     reduce,
     repository,
+    sandbox,
     start,
     storm,
     tokens,
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "crash": crash.measure,
     "fuzz": fuzz.measure,
     "repository": repository.measure,
+    "sandbox": sandbox.measure,
     "checkout": checkout.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
