@@ -1,15 +1,18 @@
 """The limits that any pull request of ours keeps: one for one change, and not too many at once."""
 
 from agents.errors import SelfhealError
-from agents.pull_request import Record, Wanted, incident_of, same_fix
+from agents.patch import Patch
+from agents.pull_request import Forge, Record, Wanted, incident_of, makes_the_same_change, same_fix
 
 
 class Withheld(SelfhealError):
     """The pull request is not made after all."""
 
-    def __init__(self, *reasons: str) -> None:
+    def __init__(self, *reasons: str, theirs: str | None = None) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = reasons
+        self.theirs = theirs
+        """A person's pull request that makes the change already."""
 
 
 def twin_of(wanted: Wanted, ours: tuple[Record, ...]) -> Record | None:
@@ -36,6 +39,14 @@ def too_many(taken: int, most: int) -> str:
         f"{taken} pull requests of this service are open in this repository, "
         f"and the policy allows {most}: merge or close one, then retry"
     )
+
+
+async def refuse_a_second(url: str, base: str, patch: Patch, forge: Forge) -> None:
+    """`Withheld` where a person's open pull request against `base` makes this change already."""
+    paths = tuple(change.path for change in patch.changes)
+    found = makes_the_same_change(await forge.their_pull_requests(url, base, paths), patch.diff)
+    if found is not None:
+        raise Withheld(f"{found.url} already makes this change", theirs=found.url)
 
 
 def is_open(wanted: Wanted, ours: tuple[Record, ...]) -> bool:

@@ -11,7 +11,7 @@ from agents.fix import Ground
 from agents.incident import branch_name
 from agents.patch import EditRejected, Patch
 from agents.policy import STRICTEST, Decision, RepositoryRule, decide, effective_mode
-from agents.proposing import Withheld, refuse_too_many, twin_of
+from agents.proposing import Withheld, is_open, refuse_a_second, refuse_too_many, twin_of
 from agents.pull_request import (
     INCIDENT_TRAILER,
     Forge,
@@ -49,7 +49,7 @@ class Publisher:
 
         `Withheld` where none is made: the policy or the forge will not have it, or a person is needed.
         """
-        wanted, story = await self._decide(story)
+        wanted, final, story = await self._decide(story)
         try:
             ours = await self.forge.our_pull_requests(wanted.repository)
             twin = twin_of(wanted, ours)
@@ -63,11 +63,13 @@ class Publisher:
                     "a person has to look, and no further fix is proposed"
                 )
             refuse_too_many(wanted, ours, self.rule.max_open)
+            if not is_open(wanted, ours):
+                await refuse_a_second(wanted.repository, wanted.base, final, self.forge)
             return await ensure(wanted, self.forge)
         except Denied as error:
             raise Withheld(f"the forge refuses the pull request: {error}") from error
 
-    async def _decide(self, story: Story) -> tuple[Wanted, Story]:
+    async def _decide(self, story: Story) -> tuple[Wanted, Patch, Story]:
         """The pull request as the policy allows it, on the tip of the base branch; `Withheld` where it does not."""
         patch, case, rule, repository = self.patch, self.case, self.rule, self.repository
         verification = self.verification
@@ -98,7 +100,7 @@ class Publisher:
         story = story.model_copy(update={"notes": notes, "verification": verification, "merging": merging})
         story = await with_customs(story, final, rule, repository, self.forge)
         change = patch.undoes or await repository.patch_id(final.diff)
-        return self._wanted(story, final, decision, base, fix_key(base, change)), story
+        return self._wanted(story, final, decision, base, fix_key(base, change)), final, story
 
     def _wanted(self, story: Story, final: Patch, decision: Decision, base: str, fix: str) -> Wanted:
         return Wanted(

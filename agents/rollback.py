@@ -13,7 +13,7 @@ from agents.evidence import Manifest
 from agents.incident import pin_branch_name
 from agents.pinning import Pin
 from agents.policy import Decision, RepositoryRule, decide, effective_mode
-from agents.proposing import Withheld, refuse_too_many, too_many, twin_of
+from agents.proposing import Withheld, is_open, refuse_a_second, refuse_too_many, too_many, twin_of
 from agents.pull_request import (
     Forge,
     Joined,
@@ -57,7 +57,13 @@ class Rollback:
             return Beside(reason="; ".join(decision.reasons))
         ours = await self.forge.our_pull_requests(self.url)
         taken = sum(1 for one in ours if one.state == "open")
-        return Beside(reason=too_many(taken, self.rule.max_open)) if taken >= self.rule.max_open else None
+        if taken >= self.rule.max_open:
+            return Beside(reason=too_many(taken, self.rule.max_open))
+        try:
+            await refuse_a_second(self.url, self.base, self.pin.patch, self.forge)
+        except Withheld as held:
+            return Beside(reason=str(held))
+        return None
 
     async def _standing(self, bundle: Manifest) -> Record | None:
         return await self.forge.find_pull_request(self.url, pin_branch_name(bundle.rollout, bundle.incident))
@@ -116,6 +122,8 @@ class Rollback:
             if twin is not None:
                 return await join(self.url, twin, wanted.incident, one_line(story), self.forge)
             refuse_too_many(wanted, ours, self.rule.max_open)
+            if not is_open(wanted, ours):
+                await refuse_a_second(self.url, self.base, pin.patch, self.forge)
             return await ensure(wanted, self.forge)
         except (Denied, Conflict) as error:
             raise Withheld(f"the forge refuses the pull request: {error}") from error

@@ -75,6 +75,13 @@ class GitOpsHouse(House):
         rules = [one.model_copy(update={"match": url}) for url, one in named.items() if one is not None]
         self.policy = Policy(repositories=tuple(rules))
 
+    def advance_canary(self, sha: str) -> None:
+        """The canary was built from this commit of the source."""
+        version = self.bundle.manifest.canary.model_copy(update={"commit": sha})
+        manifest = self.bundle.manifest.model_copy(update={"canary": version})
+        self.bundle = self.bundle.model_copy(update={"manifest": manifest})
+        self.journal = FakeJournal({ATTEMPT: self.bundle})
+
     @property
     def pin(self) -> Record | None:
         """The pull request in the GitOps repository."""

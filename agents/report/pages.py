@@ -39,6 +39,8 @@ def issue_text(story: Story) -> str:
     story = story.redacted
     reasons = [reason for reason in story.reasons if reason not in story.notes]
     parts = [f"**No pull request:** {prose('; '.join(reasons))}" if reasons else ""]
+    if story.theirs is not None:
+        parts = [f"**No pull request of ours:** {story.theirs} makes this change already. Review that one."]
     parts += [*what_failed(story), *why(story)]
     if story.patch is not None:
         parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]

@@ -48,6 +48,8 @@ class Story(BaseModel):
     """Why there is no pull request, the one that counts first."""
     notes: tuple[str, ...] = ()
     """What was not looked at, in the order that matters to the reader."""
+    theirs: str | None = None
+    """The address of a person's pull request that makes the change already."""
     tried: tuple[Tried, ...] = ()
     """The changes that were refuted before."""
     beside: Beside | None = None

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from agents.changes import ValueChange
+from agents.changes.kustomize import is_kustomization
+from agents.changes.marked import marked_documents, text_at
 from agents.evidence import Bundle
 from agents.evidence.origin import HASH_LABEL, dig, mappings
 from agents.patch import Patch
@@ -27,6 +29,7 @@ CONFIGURATION = {"configMapRef": "ConfigMap", "configMapKeyRef": "ConfigMap", "c
 }
 """Fields of a pod template that name configuration, and its kind."""
 HASHED = re.compile(r"-[0-9a-z]{10}")
+HASH_WIDTH = 11
 RELOADER = re.compile(r"(?:[\w-]+\.)?reloader\.stakater\.com/")
 CHECKSUM = re.compile(r"(?:^|/)(?:checksum|sha\d*|hash)\b|checksum", re.IGNORECASE)
 
@@ -84,30 +87,49 @@ def effect_of(
 
     `files` are the manifests after it.
     """
-    if not any(_restarts(one, files, seen) for one in changed):
+    names = _Names(files)
+    if not any(_restarts(one, names, files, seen) for one in changed):
         return "nothing"
-    return "canary" if any(_restarts(one, files, seen) for one in left) else "stable"
+    return "canary" if any(_restarts(one, names, files, seen) for one in left) else "stable"
 
 
-def _restarts(change: ValueChange, files: Mapping[str, str], seen: Watched) -> bool:
+class _Names:
+    """What kustomizations may make of a name: the prefixes and suffixes that these files give."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        texts = [text for path, text in files.items() if is_kustomization(path)]
+        found = [document for text in texts for document in marked_documents(text)]
+        self._prefixes = {"", *(text_at(one, "namePrefix") for one in found)}
+        self._suffixes = {"", *(text_at(one, "nameSuffix") for one in found)}
+
+    def may_be(self, name: str, known: str) -> bool:
+        """Whether the object that is called `name` in its file may be called `known` in the cluster."""
+        return any(f"{prefix}{name}{suffix}" == known for prefix in self._prefixes for suffix in self._suffixes)
+
+
+def _restarts(change: ValueChange, names: _Names, files: Mapping[str, str], seen: Watched) -> bool:
     """Whether a changed value is a part of the pod template, or gives its configuration another name."""
     match change.kind:
         case "Rollout":
-            return change.pointer.startswith((f"{TEMPLATE}/", STEPS)) and change.name in seen.rollout
+            return change.pointer.startswith((f"{TEMPLATE}/", STEPS)) and names.may_be(change.name, seen.rollout)
         case "Deployment":
-            return bool(seen.workload) and change.pointer.startswith(f"{TEMPLATE}/") and change.name in seen.workload
+            return (
+                bool(seen.workload)
+                and change.pointer.startswith(f"{TEMPLATE}/")
+                and names.may_be(change.name, seen.workload)
+            )
         case "ConfigMap" | "Secret":
-            return seen.reloads or _is_followed(change.name, seen) or _has_computed_checksum(files, seen)
+            return seen.reloads or _is_followed(change.name, names, seen) or _has_computed_checksum(files, seen)
         case "Kustomization":
             return change.pointer.startswith(("/images/", "/commonLabels/", "/labels/", "/commonAnnotations/"))
         case _:
             return False
 
 
-def _is_followed(name: str, seen: Watched) -> bool:
+def _is_followed(name: str, names: _Names, seen: Watched) -> bool:
     """Whether the pod template names the configuration with a hash of its content, as generators call it."""
     return any(
-        name in reference and HASHED.fullmatch(reference[-11:]) is not None and reference != name
+        HASHED.fullmatch(reference[-HASH_WIDTH:]) is not None and names.may_be(name, reference[:-HASH_WIDTH])
         for reference in seen.references
     )
 

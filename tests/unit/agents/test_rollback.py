@@ -11,7 +11,7 @@ from agents.errors import Transient
 from agents.graph import State, build
 from agents.outcome import Reported
 from agents.policy import RepositoryRule
-from agents.pull_request import LeftAlone, Proposed, Text, fix_of, with_marker
+from agents.pull_request import LeftAlone, Proposed, Text, attempts_within, fix_of, with_marker
 from tests.fakes import FakeCommit, FakeJournal, Files
 from tests.healing import ATTEMPT, EVERYWHERE, Fuse
 from tests.rollbacks import FOLDER, NEW, OLD, GitOpsHouse, replica_set
@@ -212,3 +212,27 @@ async def test_a_canary_that_a_person_ended_or_whose_cause_is_not_known_is_not_r
     house.journal = FakeJournal({ATTEMPT: house.bundle.model_copy(update={"contents": contents})})
     await heal(house)
     assert house.pin is None
+
+
+async def test_a_pin_in_a_canarys_history_is_no_fix_that_failed() -> None:
+    """Its canary, if there was one, was the stable version: only what was meant to heal counts in a lineage."""
+    house = await heal(GitOpsHouse())
+    counted = {}
+    for url, pull in ((SOURCE_URL, house.fix), (GITOPS_URL, house.pin)):
+        assert pull is not None
+        sha = house.forge.branches[url][str(pull.branch)]
+        merged = pull.model_copy(update={"state": "merged", "merged_as": sha})
+        by_message = attempts_within((house.forge.messages[sha],), (), frozenset())
+        counted[url] = (by_message, attempts_within((), (merged,), frozenset({sha})))
+    assert counted == {SOURCE_URL: (1, 1), GITOPS_URL: (0, 0)}
+
+
+async def test_where_a_lineage_has_come_to_its_end_a_person_is_asked_and_the_pin_is_offered() -> None:
+    house = GitOpsHouse(rule=RepositoryRule(match="*", max_attempts=1))
+    tree = dict(house.repository.history[-1].files)
+    sha = house.repository.push(FakeCommit("Fix it", tree, f"because\n\nSelfheal-Incident: {'1' * 32}"))
+    house.advance_canary(sha)
+    await heal(house)
+    assert isinstance(house.journal.outcome, Reported)
+    assert "a person has to look" in house.journal.outcome.reasons[0]
+    assert house.pin is not None
