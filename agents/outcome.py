@@ -109,7 +109,8 @@ async def _publish(story: Story, publisher: Publisher, rollback: Rollback | Unpi
         return Reported(reasons=(str(error),))
     except (Withheld, Denied) as held:
         reasons = held.reasons if isinstance(held, Withheld) else (str(held),)
-        story = story.model_copy(update={"theirs": held.theirs if isinstance(held, Withheld) else None})
+        if isinstance(held, Withheld):
+            story = story.model_copy(update={"theirs": held.theirs, "earlier": held.earlier})
         return await _report_beside(story, reasons, publisher, rollback)
     if not isinstance(rollback, Rollback):
         return outcome

@@ -5,7 +5,7 @@ Two incidents have one cure where they would make the same change on the same br
 
 import hashlib
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agents.incident import PIN_SUFFIX
 from agents.pull_request.ensuring import INCIDENT_TRAILER, PIN_TRAILER
@@ -57,14 +57,25 @@ def _with(comment: Comment, line: str) -> str:
     return f"{before.rstrip()}\n{line}\n\n{mark}{after}"
 
 
-def attempts_within(messages: tuple[str, ...], merged: tuple[Record, ...], commits: frozenset[str]) -> int:
-    """How many fixes of ours a range of commits holds: by the trailers of their commits, or by what merging made.
+class Within(NamedTuple):
+    """The fixes of ours that a range of commits holds."""
 
-    A pin is none of them: its canary, if there was one, was the stable version.
-    """
+    number: int
+    known: tuple[Record, ...]
+    """Their pull requests, as far as they are known still, in the order in which they were opened."""
+
+
+def fixes_of(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Those that were meant to heal: a pin only goes back to the stable version."""
+    return tuple(record for record in records if not (record.branch or "").endswith(PIN_SUFFIX))
+
+
+def attempts_within(messages: tuple[str, ...], merged: tuple[Record, ...], commits: frozenset[str]) -> Within:
+    """The fixes of ours that a range of commits holds: by the trailers of their commits, or by what merging made."""
     trailer = re.compile(rf"^{INCIDENT_TRAILER}: ([0-9a-f]{{32}})\s*$", re.MULTILINE)
     pin = re.compile(rf"^{PIN_TRAILER}: ", re.MULTILINE)
-    fixes = [record for record in merged if not (record.branch or "").endswith(PIN_SUFFIX)]
+    fixes = fixes_of(merged)
     named = {incident for message in messages if not pin.search(message) for incident in trailer.findall(message)}
     named |= {incident_of(record.body) or "" for record in fixes if record.merged_as in commits}
-    return len(named)
+    known = sorted((record for record in fixes if incident_of(record.body) in named), key=lambda record: record.number)
+    return Within(len(named), tuple(known))
