@@ -8,14 +8,6 @@ from tests.github_server.routing import Request, Routes
 routes = Routes()
 
 
-@routes.on("GET", "labels/(?P<name>.+)")
-def read_label(request: Request, repository: Repository, name: str) -> Any:
-    demand(request.grant, repository, "issues", "read")
-    if name.lower() not in {label.lower() for label in repository.labels}:
-        raise Refused(404, "Not Found")
-    return {"name": name, "url": f"{request.url(repository)}/labels/{name}"}
-
-
 @routes.on("POST", "labels", status=201)
 def create_label(request: Request, repository: Repository) -> Any:
     demand(request.grant, repository, "issues", "write")
