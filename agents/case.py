@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Repositories, Repository, read_manifests
-from agents.diagnosis import Diagnosis, settle
+from agents.changes import Repositories, Repository, read_manifests, unread
+from agents.diagnosis import Diagnosis, doubt, settle
 from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
 from agents.fix import Ground
@@ -27,6 +27,7 @@ from agents.verification import (
     Verification,
     derive,
     rendered_environment,
+    with_tests,
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
@@ -100,8 +101,17 @@ async def survey(
         manifests=manifests,
         findings=findings,
         settings=settings,
-        notes=(*notes, *findings.notes),
+        notes=(*notes, *findings.notes, *await _unread(source, version.commit, findings)),
     )
+
+
+async def _unread(source: Repository | None, revision: str | None, findings: Triage) -> tuple[str, ...]:
+    canary = await _resolve(source, revision)
+    if source is None or canary is None:
+        return ()
+    frames = findings.trace.frames if findings.trace is not None else ()
+    traced = dict.fromkeys(str(frame.file) for frame in frames if frame.file)
+    return await unread(source, canary, findings.commits, list(traced))
 
 
 def _spelled_as_listed(manifests: ManifestSource | None, policy: Policy) -> ManifestSource | None:
@@ -126,7 +136,7 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     return Case(
         diagnosis=diagnosis,
         reproduction=reproduction.model_copy(update={"values": values}),
-        commands=settings.commands,
+        commands=await _commands(seen, canary, diagnosis),
         program=program,
         ground=await _ground_of(diagnosis, seen),
         home=_home_of(diagnosis, seen),
@@ -138,11 +148,30 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     )
 
 
+async def _commands(seen: Survey, canary: str | None, diagnosis: Diagnosis) -> Commands:
+    """What .selfheal.yml says to run; tests that it does not name are looked for in the canary's files, as data."""
+    if seen.source is None or canary is None:
+        return seen.settings.commands
+    failing = diagnosis.location.file if diagnosis.location is not None else None
+    try:
+        return await with_tests(seen.settings.commands, seen.source, canary, failing)
+    except Denied as error:
+        why = f"the files of the canary's commit cannot be listed: {error}"
+        return seen.settings.commands.model_copy(update={"untested": why})
+
+
 def settled(case: Case, patch: Patch, verification: Verification) -> Case:
     """The case once a patch is verified: what it takes back is what broke the canary."""
     if verification.verdict != "verified" or patch.undoes is None:
         return case
     return case.model_copy(update={"diagnosis": settle(case.diagnosis, patch.undoes)})
+
+
+def doubted(case: Case, last: Verification | None) -> Case:
+    """The case when no patch is left: a failure that was still there after the last one acquits what was blamed."""
+    if last is None or last.verdict != "refuted" or last.after.result != "failed":
+        return case
+    return case.model_copy(update={"diagnosis": doubt(case.diagnosis)})
 
 
 def fall_back(case: Case, why: str) -> Case | None:

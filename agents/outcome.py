@@ -30,7 +30,16 @@ from agents.pull_request import (
     join,
     same_fix,
 )
-from agents.report import Story, again_line, commit_message, issue_text, one_line, pull_request_text, title
+from agents.report import (
+    Story,
+    again_line,
+    commit_message,
+    issue_text,
+    one_line,
+    pull_request_text,
+    title,
+    who_failed,
+)
 from agents.telling import cause_key, with_customs, with_pages
 from agents.verification import Verification
 
@@ -123,11 +132,14 @@ async def _decide(
     try:
         base = rule.base or await forge.default_branch(patch.repository)
         tip = await repository.resolve(f"refs/heads/{base}")
-        final = await carry(patch, tip, repository)
-    except (EditRejected, Denied) as error:
-        raise _Withheld(f"the change cannot be made on the present code: {error}") from error
-    on_base = verification.base
-    if not final.changes or (on_base is not None and on_base.commit == tip and on_base.verdict == "healthy"):
+        on_base = verification.base if verification.base and verification.base.commit == tip else None
+        final = await carry(patch, tip, repository) if on_base is None or on_base.verdict != "healthy" else None
+    except EditRejected as error:
+        why = f"{error.path} is not on {base} what it was in the canary, and the change does not fit there"
+        raise _Withheld(why) from error
+    except Denied as error:
+        raise _Withheld(f"the change cannot be made on {base}: {error}") from error
+    if final is None or not final.changes:
         raise _Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
     verification = verification.overall
     terms = await model_terms(repository, tip) if final.by_model else STRICTEST
@@ -138,7 +150,7 @@ async def _decide(
     if decision.action == "report":
         raise _Withheld(*decision.reasons)
     notes = story.notes
-    if tip not in {patch.commit, on_base.commit if on_base else tip} or (on_base is None and tip != patch.commit):
+    if on_base is None and tip != patch.commit:
         notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
     story = story.model_copy(update={"notes": notes, "verification": verification})
     story = await with_customs(story, final, rule, repository, forge)
@@ -183,6 +195,7 @@ def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str,
         fix=fix,
         labels=labels,
         reviewers=tuple(one.name for one in story.reviewers),
+        who=who_failed(story),
     )
 
 

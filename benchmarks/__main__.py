@@ -13,6 +13,7 @@ from benchmarks import (
     Result,
     ack,
     capture,
+    checkout,
     crash,
     diagnose,
     fuzz,
@@ -38,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "fuzz": fuzz.measure,
     "repository": repository.measure,
     "publish": publish.measure,
+    "checkout": checkout.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
 

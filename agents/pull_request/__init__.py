@@ -11,7 +11,7 @@ from agents.pull_request.ensuring import (
 )
 from agents.pull_request.issues import WantedIssue, ensure_issue, issue_about
 from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
-from agents.pull_request.markers import fix_of, incident_of, is_reworded, with_marker
+from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
     LABEL,
     MOST_CLOSED,
@@ -63,5 +63,6 @@ __all__ = [
     "join",
     "reviewers_of",
     "same_fix",
+    "who_of",
     "with_marker",
 ]

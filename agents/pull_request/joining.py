@@ -8,12 +8,12 @@ import re
 from typing import Literal
 
 from agents.pull_request.ensuring import INCIDENT_TRAILER
-from agents.pull_request.markers import FORGED, fix_of, incident_of
-from agents.pull_request.nouns import Comment, Forge, Joined, PullRequestLink, Record
+from agents.pull_request.listing import list_once
+from agents.pull_request.markers import fix_of, incident_of, who_of
+from agents.pull_request.nouns import Forge, Joined, PullRequestLink, Record
 
-INTRODUCTION = "This change is wanted by more canaries that failed of the same cause:"
+INTRODUCTION = "More than one canary failed of the same cause. This change is for all of these:"
 MARKER = "<!-- selfheal joined -->"
-LISTED = re.compile(r"^- .*<!-- incident=([0-9a-f]{32}) -->\s*$", re.MULTILINE)
 
 
 def fix_key(base: str, change: str) -> str:
@@ -29,22 +29,16 @@ def same_fix(ours: tuple[Record, ...], fix: str, incident: str) -> Record | None
 
 
 async def join(url: str, found: Record, incident: str, who: str, forge: Forge) -> Joined:
-    """List the incident in our one comment there; `who` says on one line of Markdown which canary it is."""
-    comment = next((one for one in await forge.comments(url, found.number) if MARKER in one.body.splitlines()), None)
-    line = f"- {FORGED.sub('<!- -', who)} <!-- incident={incident} -->"
-    if comment is None:
-        await forge.create_comment(url, found.number, f"{INTRODUCTION}\n\n{line}\n\n{MARKER}\n")
-    elif incident not in LISTED.findall(comment.body):
-        await forge.update_comment(url, found.number, comment.id, _with(comment, line))
+    """List the incident in our one comment there; `who` says on one line of Markdown which canary it is.
+
+    The comment begins with the canary that the pull request was opened for.
+    """
+    first = who_of(found.body) or "the canary that this pull request tells of"
+    entries = [(first, f"incident={incident_of(found.body)}"), (who, f"incident={incident}")]
+    await list_once(url, found.number, (INTRODUCTION, MARKER), entries, forge)
     state: Literal["open", "merged"] = "merged" if found.state == "merged" else "open"
     link = PullRequestLink(url=found.url, branch=found.branch or "", base=found.base or "")
     return Joined(pull_request=link, state=state)
-
-
-def _with(comment: Comment, line: str) -> str:
-    """The comment with one more line in its list, whatever a person wrote around it."""
-    before, mark, after = comment.body.rpartition(MARKER)
-    return f"{before.rstrip()}\n{line}\n\n{mark}{after}"
 
 
 def attempts_within(messages: tuple[str, ...], merged: tuple[Record, ...], commits: frozenset[str]) -> int:

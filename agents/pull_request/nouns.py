@@ -132,13 +132,15 @@ class Wanted(BaseModel):
     draft: bool
     fix: str
     """The key of the fix, which two incidents with one cure share: 32 hex digits."""
+    who: str | None = None
+    """Which canary it is for, on one line of Markdown: whoever joins lists it too."""
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     """Accounts and teams (`organisation/team`) to ask for a review."""
 
     @property
     def body(self) -> str:
-        return with_marker(self.incident, self.title, self.text, self.fix)
+        return with_marker(self.incident, self.title, self.text, self.fix, self.who)
 
 
 class Forge(Protocol):

@@ -7,7 +7,7 @@ Whatever comes from outside passes `markdown`, and is redacted once more: commit
 from agents.report.convention import MOST_SUBJECTS, PLAIN, Convention, convention_of, subject_of
 from agents.report.pages import issue_text, pull_request_text
 from agents.report.story import Links, Reviewer, Story
-from agents.report.titles import again_line, commit_message, one_line, title
+from agents.report.titles import again_line, commit_message, one_line, title, who_failed
 
 __all__ = [
     "MOST_SUBJECTS",
@@ -24,4 +24,5 @@ __all__ = [
     "pull_request_text",
     "subject_of",
     "title",
+    "who_failed",
 ]

@@ -10,14 +10,14 @@ SEEN_AGAIN = {
     "replay": "the request of the canary, sent again",
     "start": "the start of the program, tried again",
     "latency": "the slow request, timed against the stable version",
-    "test": "a test that shows the failure",
+    "test": "a regression test that comes with the change, run without it and with it",
 }
 """The kinds of reproduction that a red and a green can be claimed of (DESIGN section 6)."""
 TRIED = {
     "replay": "the canary's request, sent again",
     "start": "the start of the program",
     "latency": "the slow request",
-    "test": "a test of the failure",
+    "test": "the regression test",
     "render": "the rendered manifests",
 }
 
@@ -79,6 +79,9 @@ def _rows(verification: Verification) -> list[str]:
     ]
     if is_render:
         rows[-1] = f"| {TRIED['render']} | {_given(verification.before)} | {_given(verification.after)} |"
+    if verification.targeted_before is not None and verification.targeted_after is not None:
+        near = (_result(side) for side in (verification.targeted_before, verification.targeted_after))
+        rows.append(f"| the tests nearest to the change | {' | '.join(near)} |")
     if {verification.tests_before.result, verification.before.result} != {"not_run"}:
         tests = (_result(side) for side in (verification.tests_before, verification.tests_after))
         rows.append(f"| the repository's own tests | {' | '.join(tests)} |")

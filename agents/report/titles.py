@@ -25,12 +25,17 @@ def title(story: Story) -> str:
     return line(f"Canary of {story.bundle.rollout} failed: {cause}{place}", TITLE_WIDTH)
 
 
+def who_failed(story: Story) -> str:
+    """Which canary failed, in a few words of Markdown."""
+    who = f"{story.bundle.namespace}/{story.bundle.rollout}"
+    where = f"revision {story.bundle.revision} in {story.bundle.cluster}"
+    return f"{code(who)} ({prose(where)})"
+
+
 def one_line(story: Story) -> str:
     """Which canary failed of what, on one line of Markdown."""
     story = story.redacted
-    who = f"{story.bundle.namespace}/{story.bundle.rollout}"
-    where = f"revision {story.bundle.revision} in {story.bundle.cluster}"
-    return f"{code(who)} ({prose(where)}): {prose(line(story.diagnosis.summary, 2 * TITLE_WIDTH))}"
+    return f"{who_failed(story)}: {prose(line(story.diagnosis.summary, 2 * TITLE_WIDTH))}"
 
 
 def again_line(story: Story) -> str:

@@ -114,6 +114,12 @@ class Repository:
     archived: bool = False
     has_drafts: bool = True
     has_issues: bool = True
+    protected: frozenset[str] = frozenset()
+    """Patterns of branches that a ruleset keeps for merged pull requests."""
+    has_filters: bool = True
+    """Whether a fetch may leave files out."""
+    has_protocol_2: bool = True
+    """Whether git's newer protocol is spoken, in which every object may be asked for by its id."""
     collaborators: frozenset[str] = frozenset({"ana", "ben"})
     teams: frozenset[str] = frozenset({"payments"})
     accounts: dict[str, str] = field(default_factory=lambda: {"ana@shop.example": "ana"})
