@@ -86,14 +86,21 @@ async def conclude(
     policy: Policy,
 ) -> Outcome:
     """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone."""
-    told = {"bundle": bundle, "diagnosis": case.diagnosis, "failing": case.failing, "notes": case.notes}
-    story = await with_pages(Story(**told, patch=patch, verification=verification), case, forge)
     where = case.ground.url if case.ground else case.home
     if where is None:
         return Reported(reasons=_why_no_patch(case))
     rule = policy.rule(where)
     if rule is None:
         return Reported(reasons=(f"the policy has no entry for {where}",))
+    story = Story(
+        bundle=bundle,
+        diagnosis=case.diagnosis,
+        failing=case.failing,
+        patch=patch,
+        verification=verification,
+        notes=case.notes,
+    )
+    story = await with_pages(story, case, forge)
     if case.ground is None or patch is None or verification is None:
         return await _report(story, _why_no_patch(case), rule, case, forge)
     return await _publish(story, patch, verification, case, rule, await repositories.open(case.ground.url), forge)

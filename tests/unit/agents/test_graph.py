@@ -160,7 +160,11 @@ async def test_every_node_may_run_again_after_its_work() -> None:
         again = await node(state, runtime)
         assert json.dumps(again) == json.dumps(first)
         state.update(again)
-    assert house.left() == [INCIDENT.branch, f"pull request {INCIDENT.branch} -> main"]
+    assert house.left() == [
+        INCIDENT.branch,
+        f"pull request {INCIDENT.branch} -> main",
+        "labels of 1: self-healing",
+    ]
     assert isinstance(house.journal.outcome, Proposed)
 
 
