@@ -45,7 +45,7 @@ def request_reviews(request: Request, repository: Repository, number: str) -> An
     if not set(people) <= repository.collaborators or not set(teams) <= repository.teams:
         raise Refused(
             422,
-            "Reviews may only be requested from collaborators. One or more of the users or teams you requested is not "
+            "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not "
             f"a collaborator of the {repository.full_name} repository.",
         )
     ask(pull, *people, teams=tuple(teams))
