@@ -18,8 +18,8 @@ def with_marker(
     title: str,
     text: str,
     fix: str | None = None,
-    who: str | None = None,
     *,
+    who: str | None = None,
     cause: str | None = None,
     attempt: int | None = None,
 ) -> str:
@@ -29,8 +29,8 @@ def with_marker(
     in the text, which quotes logs, is broken up.
     """
     own = FORGED.sub("<!- -", text.rstrip())
-    written = quote(who, safe="").replace("-", "%2D") if who else None  # two hyphens would end the comment
-    named = (("incident", incident), ("fix", fix), ("who", written), ("cause", cause), ("attempt", attempt))
+    quoted = quote(who, safe="").replace("-", "%2D") if who else None  # two hyphens would end the comment
+    named = (("incident", incident), ("fix", fix), ("who", quoted), ("cause", cause), ("attempt", attempt))
     about = " ".join(f"{key}={value}" for key, value in named if value is not None)
     return f"{own}\n\n<!-- selfheal {about} text={_digest(title, own)} -->\n"
 
@@ -47,6 +47,12 @@ def fix_of(body: str) -> str | None:
     return marker["fix"] if marker else None
 
 
+def who_of(body: str) -> str | None:
+    """The canary that a pull request of ours was opened for, on one line of Markdown."""
+    marker = _marker(body)
+    return unquote(marker["who"]) if marker and marker["who"] else None
+
+
 def cause_of(body: str) -> str | None:
     """The key of the cause that an issue of ours is about."""
     marker = _marker(body)
@@ -57,12 +63,6 @@ def attempt_of(body: str) -> int | None:
     """The attempt of the incident that an issue of ours was written by."""
     marker = _marker(body)
     return int(marker["attempt"]) if marker and marker["attempt"] else None
-
-
-def who_of(body: str) -> str | None:
-    """The canary that a pull request of ours was opened for, on one line of Markdown."""
-    marker = _marker(body)
-    return unquote(marker["who"]) if marker and marker["who"] else None
 
 
 def is_reworded(title: str, body: str) -> bool:

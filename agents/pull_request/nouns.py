@@ -140,7 +140,7 @@ class Wanted(BaseModel):
 
     @property
     def body(self) -> str:
-        return with_marker(self.incident, self.title, self.text, self.fix, self.who)
+        return with_marker(self.incident, self.title, self.text, self.fix, who=self.who)
 
 
 class Forge(Protocol):
