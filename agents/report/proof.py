@@ -29,8 +29,8 @@ def headline(story: Story) -> tuple[str, tuple[str, ...]]:
         return "Not verified: nothing was run", ()
     if verification.verdict != "verified":
         reason = verification.unchecked[0] if verification.unchecked else "nothing was run"
-        only = "only the rendered manifests were compared: " if verification.kind == "render" else ""
-        return f"Not verified: {only}{prose(reason)}", (reason,)
+        only = "; the rendered manifests were compared, and nothing was run" if verification.kind == "render" else ""
+        return f"Not verified: {prose(reason)}{only}", (reason,)
     if verification.kind not in SEEN_AGAIN:
         return "**Verified without a run:** the change gives back what the stable version had.", ()
     return f"**Red before, green after:** {SEEN_AGAIN[verification.kind]}.", ()
