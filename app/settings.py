@@ -154,6 +154,16 @@ class Settings(BaseSettings):
     sandbox_memory_mb: int = Field(
         default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB."
     )
+    packages_gb: float = Field(
+        default=5,
+        ge=0,
+        description="Size of the cache of packages that repositories ask for, in GiB; with 0 none are fetched.",
+    )
+    python_index: str = Field(
+        default="", description="Python package index; the machine's own configuration of pip if empty."
+    )
+    npm_registry: str = Field(default="", description="npm registry; the machine's own configuration of npm if empty.")
+    go_proxy: str = Field(default="", description="GOPROXY for modules; the machine's own GOPROXY if empty.")
     model: str | None = Field(
         default=None, description="Name of the model that investigates and writes fixes; without one, rules do both."
     )

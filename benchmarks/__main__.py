@@ -21,6 +21,7 @@ from benchmarks import (
     publish,
     reduce,
     repository,
+    sandbox,
     start,
     storm,
     tokens,
@@ -39,6 +40,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "fuzz": fuzz.measure,
     "repository": repository.measure,
     "publish": publish.measure,
+    "sandbox": sandbox.measure,
     "checkout": checkout.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"

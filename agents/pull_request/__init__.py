@@ -15,6 +15,7 @@ from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of
 from agents.pull_request.nouns import (
     LABEL,
     MOST_CLOSED,
+    MOST_THEIRS,
     Attention,
     Comment,
     Forge,
@@ -25,9 +26,11 @@ from agents.pull_request.nouns import (
     PullRequestLink,
     Record,
     Text,
+    Theirs,
     Wanted,
 )
 from agents.pull_request.reviewers import reviewers_of
+from agents.pull_request.theirs import makes_the_same_change
 from agents.pull_request.turns import Turns
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "LABEL",
     "MOST_CLOSED",
     "MOST_LOOKS",
+    "MOST_THEIRS",
     "Attention",
     "Comment",
     "Forge",
@@ -47,6 +51,7 @@ __all__ = [
     "PullRequestLink",
     "Record",
     "Text",
+    "Theirs",
     "Turns",
     "Wanted",
     "WantedIssue",
@@ -61,6 +66,7 @@ __all__ = [
     "is_reworded",
     "issue_about",
     "join",
+    "makes_the_same_change",
     "reviewers_of",
     "same_fix",
     "who_of",

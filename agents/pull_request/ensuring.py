@@ -18,6 +18,8 @@ MOST_LOOKS = 4
 INCIDENT_TRAILER = "Selfheal-Incident"
 FIX_TRAILER = "Selfheal-Fix"
 CHANGE_TRAILER = "Selfheal-Change"
+PIN_TRAILER = "Selfheal-Pin"
+"""Marks the commit of a pin: it brings the stable version back, so a canary that has it was no attempt at a fix."""
 
 
 async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
@@ -86,6 +88,7 @@ def change_digest(changes: tuple[FileChange, ...]) -> str:
 def _message(wanted: Wanted) -> str:
     trailers = {
         INCIDENT_TRAILER: wanted.incident,
+        **({PIN_TRAILER: "stable"} if wanted.is_pin else {}),
         FIX_TRAILER: wanted.fix,
         CHANGE_TRAILER: change_digest(wanted.changes),
     }

@@ -7,7 +7,8 @@ import hashlib
 import re
 from typing import Literal
 
-from agents.pull_request.ensuring import INCIDENT_TRAILER
+from agents.incident import PIN_SUFFIX
+from agents.pull_request.ensuring import INCIDENT_TRAILER, PIN_TRAILER
 from agents.pull_request.listing import list_once
 from agents.pull_request.markers import fix_of, incident_of, who_of
 from agents.pull_request.nouns import Forge, Joined, PullRequestLink, Record
@@ -42,8 +43,13 @@ async def join(url: str, found: Record, incident: str, who: str, forge: Forge) -
 
 
 def attempts_within(messages: tuple[str, ...], merged: tuple[Record, ...], commits: frozenset[str]) -> int:
-    """How many fixes of ours a range of commits holds: by the trailers of their commits, or by what merging made."""
+    """How many fixes of ours a range of commits holds: by the trailers of their commits, or by what merging made.
+
+    A pin is none of them: its canary, if there was one, was the stable version.
+    """
     trailer = re.compile(rf"^{INCIDENT_TRAILER}: ([0-9a-f]{{32}})\s*$", re.MULTILINE)
-    named = {incident for message in messages for incident in trailer.findall(message)}
-    named |= {incident_of(record.body) or "" for record in merged if record.merged_as in commits}
+    pin = re.compile(rf"^{PIN_TRAILER}: ", re.MULTILINE)
+    fixes = [record for record in merged if not (record.branch or "").endswith(PIN_SUFFIX)]
+    named = {incident for message in messages if not pin.search(message) for incident in trailer.findall(message)}
+    named |= {incident_of(record.body) or "" for record in fixes if record.merged_as in commits}
     return len(named)

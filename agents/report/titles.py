@@ -78,4 +78,6 @@ def _wordings(story: Story, paths: Sequence[str]) -> list[str]:
     places = [paths[0], name] if len(paths) == 1 else [f"{len(paths)} files"]
     if story.patch is not None and story.patch.by_model:
         return [*(f"Fix {rollout} in {place}" for place in places), f"Fix {rollout}"]
+    if story.patch is not None and story.patch.is_pin:
+        return [f"Set {rollout} back to its stable version", f"Set {rollout} back"]
     return [*(f"{what} in {place} that broke {rollout}" for place in places), f"{what} that broke {rollout}"]

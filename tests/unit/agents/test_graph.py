@@ -127,7 +127,7 @@ async def test_a_repository_that_the_policy_does_not_name_is_not_even_opened() -
     assert isinstance(house.journal.outcome, Reported)
     assert any("policy has no entry" in reason for reason in house.journal.outcome.reasons)
     assert house.left() == []
-    assert set(fuse.seen) == {"enter", "bundle", "identified", "record", "finish"}
+    assert set(fuse.seen) - {"page"} == {"enter", "bundle", "identified", "record", "finish"}  # a page is only named
 
 
 @pytest.mark.parametrize(

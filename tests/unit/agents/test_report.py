@@ -9,17 +9,22 @@ from agents.evidence import Citation, Item
 from agents.patch import FileChange
 from agents.pull_request.issues import AGAIN
 from agents.pull_request.joining import INTRODUCTION
+from agents.remarks import Beside
 from agents.report import Story, again_line, commit_message, issue_text, one_line, pull_request_text, title
 from tests.conftest import Golden
 from tests.stories import (
     CONVENTIONAL,
+    FIX_AND_PIN,
+    LAST_RESORT,
     PATCH,
     REFUTED,
     RENDERED,
+    RETRIED,
     STARTED,
     STORY,
     TIMED,
     TRACE,
+    TRIED,
     UNVERIFIED,
     VERIFIED,
 )
@@ -43,6 +48,19 @@ PAGES = {
                 "verification": None,
                 "reasons": ("nothing in Git to change: the cause is infrastructure",),
                 "notes": ("the manifest repository is not known",),
+            }
+        )
+    ),
+    "fix-beside-a-pin.md": pull_request_text(FIX_AND_PIN),
+    "pin.md": pull_request_text(LAST_RESORT),
+    "retried-after-merging.md": pull_request_text(RETRIED),
+    "tried-in-vain.md": issue_text(
+        STORY.model_copy(
+            update={
+                "verification": REFUTED,
+                "tried": TRIED,
+                "reasons": ("the failure is still there after the patch",),
+                "beside": Beside(reason="the Application renders a Helm chart, whose values are not edited here"),
             }
         )
     ),
