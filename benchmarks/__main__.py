@@ -18,6 +18,7 @@ from benchmarks import (
     diagnose,
     fuzz,
     loop,
+    publish,
     reduce,
     repository,
     sandbox,
@@ -38,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "crash": crash.measure,
     "fuzz": fuzz.measure,
     "repository": repository.measure,
+    "publish": publish.measure,
     "sandbox": sandbox.measure,
     "checkout": checkout.measure,
 }

@@ -9,12 +9,12 @@ from typing import Literal, NamedTuple
 
 from agents.incident import PIN_SUFFIX
 from agents.pull_request.ensuring import INCIDENT_TRAILER, PIN_TRAILER
-from agents.pull_request.markers import FORGED, fix_of, incident_of, who_of
-from agents.pull_request.nouns import Comment, Forge, Joined, PullRequestLink, Record
+from agents.pull_request.listing import list_once
+from agents.pull_request.markers import fix_of, incident_of, who_of
+from agents.pull_request.nouns import Forge, Joined, PullRequestLink, Record
 
 INTRODUCTION = "More than one canary failed of the same cause. This change is for all of these:"
 MARKER = "<!-- selfheal joined -->"
-LISTED = re.compile(r"^- .*<!-- incident=([0-9a-f]{32}) -->\s*$", re.MULTILINE)
 
 
 def fix_key(base: str, change: str) -> str:
@@ -34,27 +34,12 @@ async def join(url: str, found: Record, incident: str, who: str, forge: Forge) -
 
     The comment begins with the canary that the pull request was opened for.
     """
-    comment = next((one for one in await forge.comments(url, found.number) if MARKER in one.body.splitlines()), None)
-    line = _line(who, incident)
-    if comment is None:
-        first = _line(who_of(found.body), incident_of(found.body))
-        await forge.create_comment(url, found.number, f"{INTRODUCTION}\n\n{first}\n{line}\n\n{MARKER}\n")
-    elif incident not in LISTED.findall(comment.body):
-        await forge.update_comment(url, found.number, comment.id, _with(comment, line))
+    first = who_of(found.body) or "the canary that this pull request tells of"
+    entries = [(first, f"incident={incident_of(found.body)}"), (who, f"incident={incident}")]
+    await list_once(url, found.number, (INTRODUCTION, MARKER), entries, forge)
     state: Literal["open", "merged"] = "merged" if found.state == "merged" else "open"
     link = PullRequestLink(url=found.url, branch=found.branch or "", base=found.base or "")
     return Joined(pull_request=link, state=state)
-
-
-def _line(who: str | None, incident: str | None) -> str:
-    told = FORGED.sub("<!- -", " ".join((who or "the canary that this pull request tells of").split()))
-    return f"- {told} <!-- incident={incident} -->"
-
-
-def _with(comment: Comment, line: str) -> str:
-    """The comment with one more line in its list, whatever a person wrote around it."""
-    before, mark, after = comment.body.rpartition(MARKER)
-    return f"{before.rstrip()}\n{line}\n\n{mark}{after}"
 
 
 class Within(NamedTuple):

@@ -17,7 +17,7 @@ TRIED = {
     "replay": "the canary's request, sent again",
     "start": "the start of the program",
     "latency": "the slow request",
-    "test": "a test of the failure",
+    "test": "the regression test",
     "render": "the rendered manifests",
 }
 
@@ -31,8 +31,8 @@ def headline(story: Story) -> tuple[str, tuple[str, ...]]:
         return "**Rolls back, does not cure:** proven by rendering the manifests, not by a run.", ()
     if verification.verdict != "verified":
         reason = verification.unchecked[0] if verification.unchecked else "nothing was run"
-        only = "only the rendered manifests were compared: " if verification.kind == "render" else ""
-        return f"Not verified: {only}{prose(reason)}", (reason,)
+        only = "; the rendered manifests were compared, and nothing was run" if verification.kind == "render" else ""
+        return f"Not verified: {prose(reason)}{only}", (reason,)
     if verification.kind not in SEEN_AGAIN:
         return "**Verified without a run:** the change gives back what the stable version had.", ()
     return f"**Red before, green after:** {SEEN_AGAIN[verification.kind]}.", ()
