@@ -60,7 +60,7 @@ class Calls:
         for change in changes:
             for name in change.defined:
                 owners.setdefault(name, set()).add(change.file)
-        self._common = frozenset(name for name, files in owners.items() if len(files) > MOST_NAMESAKES)
+        self._common = frozenset(name for name, files in owners.items() if len(files) > MOST_NAMESAKES) | clues.asked
 
     def reasons(self, change: Change) -> Iterator[Reason]:
         share = (

@@ -8,8 +8,11 @@ from agents.suspects.assignments import Assignments
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
+from agents.suspects.fields import Fields
+from agents.suspects.namesakes import Namesakes
 from agents.suspects.nouns import BESIDES, DIRECT, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
 from agents.suspects.packages import Packages
+from agents.suspects.registrations import Registrations
 from agents.suspects.sources import Sources
 from agents.suspects.statements import Statements
 from agents.suspects.symbols import Symbols
@@ -62,7 +65,10 @@ def _weighed(
     witnesses = (
         calls,
         Assignments(clues, calls.reaches, sources),
+        Fields(clues, calls.reaches, sources),
+        Namesakes(clues, calls.reaches, sources),
         Symbols(clues, changes),
+        Registrations(clues, sources),
         Statements(clues),
         Packages(clues, sources),
     )

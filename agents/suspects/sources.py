@@ -34,6 +34,7 @@ CONSTRUCTORS = frozenset(
     {"__init__", "__new__", "__post_init__", "constructor", "initialize", "__construct", "new", "init"}
 )
 OPENS = re.compile(r"^\s*[rbuRBU]?(\"\"\"|''')")
+WORD = re.compile(r"[A-Za-z_]\w*")
 PYTHON = (".py", ".pyi")
 ANNOTATED = re.compile(r"^\s*\*{0,2}[A-Za-z_]\w*\s*:")
 TOLD = re.compile(r"^\s*(?:>>> |:\w+(?: [\w*]+)?:|\.\. \w+)")
@@ -48,6 +49,7 @@ class Sources:
         self._texts = texts
         self._lines: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[int]]] = {}
+        self._words: dict[str, frozenset[str]] = {}
         self._imported: dict[str, frozenset[str]] = {}
         self._prose: dict[str, frozenset[int]] = {}
 
@@ -79,6 +81,12 @@ class Sources:
             lines = imports(path, self._texts.get(path, ""))
             self._imported[path] = frozenset(word for line in lines for word in re.findall(r"[A-Za-z_]\w+", line))
         return self._imported[path]
+
+    def words(self, path: str) -> frozenset[str]:
+        """Every name that a file says."""
+        if path not in self._words:
+            self._words[path] = frozenset(WORD.findall(self._texts.get(path, "")))
+        return self._words[path]
 
     def body(self, path: str, function: Function, last: int | None = None) -> list[str]:
         """The code of a function's lines, up to line `last`, without comments."""
