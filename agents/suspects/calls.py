@@ -158,7 +158,7 @@ class Calls:
             (reach.in_body, "feeds", 1.0, f"which {where} function uses"),
         )
         for receiver, name in sorted(reach.asked):
-            if name in change.defined and _is_named_after(change, receiver, self._sources):
+            if name in change.defined - self._common and _is_named_after(change, receiver, self._sources):
                 yield Reason("used", WEIGHTS["used"] * closeness, f"it changed {name}, which {where} line asks for")
                 return
         for used, kind, share, words in wordings:
