@@ -79,7 +79,8 @@ async def build_ports(settings: Settings, db: Database, models: Models | None = 
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
     github = Access(settings.github) if settings.github else None
-    mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir, github)
+    most_bytes = int(settings.mirrors_gb * 1024**3)
+    mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir, github, most_bytes)
     limits = BoxLimits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     owner = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:12]
     trees = Trees(mirrors, settings.sandbox_dir, uid, prefix=f"tree-{owner}")

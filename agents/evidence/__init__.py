@@ -21,6 +21,7 @@ from agents.evidence.cluster import (
     Status,
     Target,
 )
+from agents.evidence.failing import Failing, Missed, failing_of
 from agents.evidence.images import ImageLabels, ImageReference, Registry, running_images, with_labels
 from agents.evidence.nouns import Bundle, Citation, Item, Manifest, Trust, Version, cite_lines, holds
 from agents.evidence.origin import SourceClaim, annotation_claims, version_of
@@ -36,6 +37,7 @@ __all__ = [
     "Citation",
     "Cluster",
     "Cut",
+    "Failing",
     "ImageLabels",
     "ImageReference",
     "Item",
@@ -44,6 +46,7 @@ __all__ = [
     "LogText",
     "Manifest",
     "ManifestSource",
+    "Missed",
     "Objects",
     "Registry",
     "Related",
@@ -57,6 +60,7 @@ __all__ = [
     "annotation_claims",
     "cite_lines",
     "cut_of",
+    "failing_of",
     "from_files",
     "holds",
     "locate_manifests",

@@ -95,6 +95,7 @@ def create_issue(request: Request, repository: Repository) -> Any:
         author=_login(request),
         labels=tuple(request.body.get("labels") or ()) if may_label else (),
     )
+    repository.labels |= set(issue.labels)
     return _issue(request, repository, repository.open(issue))
 
 

@@ -12,9 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
 from app.adapters.forge_local.commits import MISSING, run_git, write_commit
 from app.adapters.forge_local.threads import Raw, Threads, record_of
+
+EVER = {"labels": "labelled", "reviewers": "asked"}
+"""What a record says of now, and where it keeps what ever was."""
 
 
 class LocalForge:
@@ -68,6 +71,35 @@ class LocalForge:
         others = [one for one in ours if one.state != "open"]
         return (*(one for one in ours if one.state == "open"), *others[:MOST_CLOSED])
 
+    async def attention(self, url: str, number: int) -> Attention:
+        record = await asyncio.to_thread(self._threads(url).read, "pulls", number)
+        labels, reviewers = (frozenset(name.lower() for name in record.get(key, ())) for key in EVER.values())
+        return Attention(labels=labels, reviewers=reviewers)
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        await self._add(url, number, "labels", labels)
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        await self._add(url, number, "reviewers", reviewers)
+
+    async def _add(self, url: str, number: int, what: str, names: tuple[str, ...]) -> None:
+        """Add to the list that people see and change, and to the one of all that was ever in it."""
+
+        def add(record: Raw) -> Raw:
+            return record | {key: sorted({*record.get(key, ()), *names}) for key in (what, EVER[what])}
+
+        await asyncio.to_thread(self._threads(url).change, "pulls", number, add)
+
+    async def account(self, url: str, commit: str) -> str | None:
+        """None: a folder has no accounts."""
+        del url, commit
+        return None
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        """None: nothing serves pages of it."""
+        del url, commit, path, line
+        return None
+
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         found = await asyncio.to_thread(self._threads(url).comments, number)
         return tuple(Comment.model_validate(one) for one in found)
@@ -90,9 +122,9 @@ class LocalForge:
 
         await asyncio.to_thread(self._threads(url).discuss, number, reword)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
         records = await asyncio.to_thread(self._threads(url).listed, "issues")
-        return next((record_of(record) for record in records if incident_of(record["body"]) == incident), None)
+        return issue_about(map(record_of, records), incident, cause)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await asyncio.to_thread(self._threads(url).create, "issues", {}, text)

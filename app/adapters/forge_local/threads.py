@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.errors import Conflict, Denied
-from agents.markdown import prose
+from agents.markdown import code, prose
 from agents.pull_request import Record, Text
 
 Kind = Literal["pulls", "issues"]
@@ -46,13 +46,17 @@ class Threads:
             _write(folder, record)
         return record_of(record)
 
+    def read(self, kind: Kind, number: int) -> Raw:
+        """The record of that number; `Denied` where there is none."""
+        record = next((one for one in self.listed(kind) if one["number"] == number), None)
+        if record is None:
+            raise Denied(f"there is no {'pull request' if kind == 'pulls' else 'issue'} {number}")
+        return record
+
     def change(self, kind: Kind, number: int, change: Callable[[Raw], Raw]) -> None:
         """Put what `change` makes of a record in its place."""
         with self._locked():
-            record = next((one for one in self.listed(kind) if one["number"] == number), None)
-            if record is None:
-                raise Denied(f"there is no {'pull request' if kind == 'pulls' else 'issue'} {number}")
-            _write(self._folder(kind), change(record))
+            _write(self._folder(kind), change(self.read(kind, number)))
 
     def comments(self, number: int) -> list[Raw]:
         """Those of a pull request or issue, oldest first."""
@@ -111,7 +115,12 @@ def record_of(raw: Raw) -> Record:
 def _write(folder: Path, record: Raw) -> None:
     """The page first: a record whose page is missing would be worse than a page without a record."""
     said = [f"\n---\n\n{comment['body']}" for comment in record.get("comments", [])]
-    page = f"# {prose(record['title'])}\n\n{record['body']}" + "".join(said)
+    about = [
+        f"{name.capitalize()}: {', '.join(code(one) for one in record[name])}\n\n"
+        for name in ("labels", "reviewers")
+        if record.get(name)
+    ]
+    page = f"# {prose(record['title'])}\n\n{''.join(about)}{record['body']}" + "".join(said)
     for name, text in (
         (f"{record['number']}.md", page),
         (f"{record['number']}.json", json.dumps(record, indent=2)),
