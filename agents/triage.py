@@ -24,7 +24,7 @@ from agents.changes import (
 from agents.errors import Denied
 from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
-from agents.frames import Frame, Signature, Trace, find_traces
+from agents.frames import Frame, Signature, Trace, read_traces
 from agents.logs import Difference, Excerpt, Template, compare, digest, excerpt
 from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
 from agents.source import Identity, Seen, identity, look_at_source, resolve
@@ -80,7 +80,7 @@ class Triage(BaseModel):
 async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
     """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
     notes: list[str] = []
-    traces, differences, old, short = await asyncio.to_thread(_read_logs, bundle)
+    traces, differences, old, short = await asyncio.to_thread(_read_logs, bundle, notes)
     templates = tuple(one.template for one in differences if one.how in {"new", "level"})
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
@@ -117,7 +117,7 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
 
 
 def _read_logs(
-    bundle: Bundle,
+    bundle: Bundle, notes: list[str]
 ) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity], Excerpt | None]:
     """The canary's traces, what it logs otherwise than the stable version, the stable version's traces, an excerpt."""
 
@@ -125,7 +125,14 @@ def _read_logs(
         return [(item.id, bundle.contents[item.id]) for item in bundle.logs(side)]
 
     def traces(side: Side) -> list[Trace]:
-        return [trace for item, text in texts(side) for trace in find_traces(item, text)]
+        found = [(item, read_traces(item, text)) for item, text in texts(side)]
+        notes.extend(
+            f"traces that several threads wrote into one another row by row were left out: {item} from line {line} on"
+            for item, read in found
+            for line in read.mixed[:1]
+            if side == "canary"
+        )
+        return [trace for _, read in found for trace in read.traces]
 
     old = frozenset(identity(trace) for trace in traces("stable"))
     # a Job of the analysis writes what failed where the canary's own logs are clean
