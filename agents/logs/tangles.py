@@ -32,7 +32,7 @@ def by_writer(rows: Sequence[Row], heads: Iterable[str]) -> Sequence[Row]:
 
     What a head says besides the time is who wrote the row: a level, a thread, a logger.
     """
-    writers = [*dict.fromkeys(writer for head in heads if (writer := _behind_time(head)).strip())]
+    writers = [*dict.fromkeys(one for head in heads if (one := _behind_time(head)).strip())]
     known = tuple(sorted(writers[:MOST_WRITERS], key=len, reverse=True))
     if len(known) < 2:
         return rows
