@@ -30,7 +30,7 @@ from agents.podstates import Found, Scene, explanations, is_of_rollout, states_o
 from agents.source import Identity, Seen, identity, look_at_source, resolve
 from agents.suspects import Suspect
 from agents.syntax import function_at
-from agents.traffic import Answered, Slowdown, answers_in, slowdown
+from agents.traffic import Answered, Failing, Slowdown, answers_in, failing, slowdown
 
 Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
@@ -60,6 +60,8 @@ class Triage(BaseModel):
     """The canary's logs in short, if it has any."""
     slowdown: Slowdown | None
     """What the canary answers more slowly."""
+    failing: Failing | None = None
+    """What the canary answers with errors, where the suspects are those of this route."""
     states: Found
     """What is wrong with the canary's pods, ReplicaSet and analysis."""
     fields: tuple[FieldChange, ...]
@@ -89,7 +91,8 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         for item in (*bundle.logs("canary"), *bundle.logs("stable"))
         if item.cut is not None
     ]
-    seen = Seen(traces=traces, old=old, templates=templates, slowdown=await asyncio.to_thread(_slowdown, bundle))
+    slower, failed = await asyncio.to_thread(_requests, bundle)
+    seen = Seen(traces=traces, old=old, templates=templates, slowdown=slower, failing=failed)
     found = await look_at_source(bundle, source, seen, notes)
     states = await asyncio.to_thread(states_of, bundle)
     fields = await asyncio.to_thread(_deployed_difference, bundle)
@@ -104,6 +107,7 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         differences=differences[:MOST_TEMPLATES],
         excerpt=short,
         slowdown=seen.slowdown,
+        failing=seen.failing if found.by_route else None,
         states=states,
         fields=fields,
         values=values,
@@ -143,11 +147,14 @@ def _read_logs(
     return tuple(failures), differences, old, short
 
 
-def _slowdown(bundle: Bundle) -> Slowdown | None:
+def _requests(bundle: Bundle) -> tuple[Slowdown | None, Failing | None]:
+    """What the canary answers more slowly, and what with errors."""
+
     def answers(side: Side) -> list[Answered]:
         return [one for item in bundle.logs(side) for one in answers_in(item.id, bundle.contents[item.id].split("\n"))]
 
-    return slowdown(answers("stable"), answers("canary"))
+    stable, canary = answers("stable"), answers("canary")
+    return slowdown(stable, canary), failing(stable, canary)
 
 
 def _deployed_difference(bundle: Bundle) -> tuple[FieldChange, ...]:

@@ -120,8 +120,9 @@ def _end_of_mixed_openings(rows: Sequence[Row], at: int) -> int:
 
     An opening that was cut off, with a whole trace behind it, has one end.
     """
-    if not rows[at].text.startswith(OPENING) or at + 1 == len(rows) or not rows[at + 1].text.startswith(OPENING):
-        return 0
+    opened = [row.text.startswith(OPENING) for row in rows[max(0, at - 1) : at + 2]]
+    if len(opened) < 2 or not all(opened[-2:]) or (at > 0 and opened[0]):
+        return 0  # of several openings, one after another, the first is asked: each of them would take as long
     begun = ended = 0
     for near in range(at, min(len(rows), at + FARTHEST)):
         text = rows[near].text

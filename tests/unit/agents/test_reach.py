@@ -2,9 +2,12 @@
 
 import pytest
 
+from agents.diagnosis import Diagnosis, diagnose
 from agents.reach import reached_by
 from agents.slowness import rank_slow
+from agents.triage import triage
 from tests.fakes import FakeCommit, FakeRepository
+from tests.shop import bundle_of
 
 EXPRESS = """const express = require("express");
 const app = express();
@@ -334,3 +337,34 @@ async def test_a_change_within_a_handler_without_a_name_is_the_suspect() -> None
 
 def test_a_broken_file_and_one_of_no_language_lead_nowhere() -> None:
     assert reached_by("/users/7", {"a.js": "app.get('/users/:id', ", "b.txt": "/users/7", "c.py": "\0@(("}) == ()
+
+
+def answered(status: int, count: int = 20) -> str:
+    return "".join(f"GET /books {200} 2ms\nGET /users/{at} {status} 3ms\n" for at in range(count))
+
+
+async def diagnosed(canary: str) -> tuple[Diagnosis, FakeRepository]:
+    broken = EXPRESS.replace(
+        "async function loadUser(id) { return {}; }", "async function loadUser(id) { return id.x.y; }"
+    )
+    repository = FakeRepository(
+        FakeCommit("start", {"app.js": EXPRESS}),
+        FakeCommit("Load users otherwise", {"app.js": broken}),
+        FakeCommit("Books", {"app.js": broken.replace("res.send([])", "res.send([1])")}),
+    )
+    bundle = bundle_of(canary, answered(200), commits=(repository.shas[0], repository.shas[-1]))
+    return diagnose(await triage(bundle, repository, None)), repository
+
+
+async def test_a_route_that_only_the_canary_answers_with_errors_leads_to_the_change_behind_it() -> None:
+    found, repository = await diagnosed(answered(500))
+    assert (found.category, found.confidence, found.culprit_commit) == ("code", "low", repository.shas[1])
+    assert found.location is not None
+    assert (found.location.file, found.location.function) == ("app.js", "loadUser")
+    assert "GET /users/* is answered with 500 20 of 20 times by the canary and 0 of 20 times" in found.summary
+    assert found.claims[0].evidence[0].quote == "GET /users/0 500 3ms"
+
+
+async def test_where_the_canary_complains_of_its_database_no_change_behind_a_route_is_blamed() -> None:
+    found, _ = await diagnosed(answered(500) + "ERROR cannot query: ECONNREFUSED 10.0.0.7:5432\n" * 20)
+    assert found.culprit_commit is None
