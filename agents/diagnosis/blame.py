@@ -67,10 +67,13 @@ def _errors(findings: Triage) -> str:
 
 
 def confidence(findings: Triage, top: Suspect, *, is_placed: bool) -> Confidence:
-    """High only with direct evidence, against one commit alone; low where it is merely the likeliest."""
+    """High only with direct evidence, against one commit alone; low where it is merely the likeliest.
+
+    That a change shares the failing function is no direct evidence: it may be a fault that was there before.
+    """
     rivals = {one.commit for one in findings.suspects if one.score >= RIVAL * top.score} - {top.commit}
     if top.score >= SURE and is_placed:
-        return "medium" if rivals or top.score < DIRECT else "high"
+        return "medium" if rivals or top.score < DIRECT or not top.is_direct else "high"
     return "low" if top.score < LIKELY or (rivals and top.score < SURE) else "medium"
 
 
