@@ -162,6 +162,13 @@ async def test_what_cannot_be_fetched_is_said_and_never_taken_for_empty(
             await ask(mirror, origin.shas)
 
 
+async def test_a_name_that_sounds_like_damage_is_a_name(mirror: GitRepository, origin: Scratch) -> None:
+    for path in ("inflate: data", "packfile x does not match index"):
+        assert await mirror.origins(origin.shas[-1], path, [(1, 1)], origin.shas[0]) == {}
+        with pytest.raises(Denied):
+            await mirror.blame(origin.shas[-1], path, 1, 1)
+
+
 async def test_a_file_that_the_origin_has_lost_is_said_and_never_taken_for_empty(
     mirror: GitRepository, origin: Scratch
 ) -> None:
