@@ -21,7 +21,7 @@ DAMAGE = re.compile(
     re.IGNORECASE,
 )
 """How git's words begin where a repository may be damaged; what follows may quote a path, which says nothing."""
-MOST_UNFORESEEN = 3
+MOST_UNFORESEEN = 20
 UNFORESEEN = re.compile(r"(?:unable to read|cannot read blob|could not fetch) ([0-9a-f]{40})", re.IGNORECASE)
 
 
@@ -72,7 +72,7 @@ class Objects:
             raise
 
     async def git_at_need(self, *argv: str) -> bytes:
-        """The same, for a command whose blobs cannot all be foreseen: a few of them are brought as it names them."""
+        """The same, for a command whose blobs cannot all be foreseen: some are brought one by one, as it names them."""
         for _ in range(MOST_UNFORESEEN):
             try:
                 return await self.git(*argv)
