@@ -75,8 +75,8 @@ class AuditedForge:
     async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
         return await self._forge.page(url, commit, path, line)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._forge.find_issue(url, incident)
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._forge.find_issue(url, incident, cause)
 
     async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
         files = ", ".join(change.path for change in changes)

@@ -5,7 +5,19 @@ from agents.changes import Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import Bundle
 from agents.patch import EditRejected, Patch, apply_edits
-from agents.verification import Check, OnBase, Sandbox, Verification, Workspace, see_alone, verify
+from agents.verification import (
+    Check,
+    Commands,
+    Dependencies,
+    OnBase,
+    Program,
+    Sandbox,
+    Verification,
+    Workspace,
+    aim,
+    see_alone,
+    verify,
+)
 
 
 async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
@@ -37,6 +49,7 @@ async def try_on_base(
     repositories: Repositories,
     sandbox: Sandbox,
     workspace: Workspace,
+    dependencies: Dependencies | None = None,
 ) -> OnBase | None:
     """The trial of the patch on the tip of `base`; None where it would be the one that was made already.
 
@@ -60,13 +73,37 @@ async def try_on_base(
     environment = await patched_environment(final, case, bundle, repositories)
     if in_the_way is not None:
         seen = await see_alone(
-            case.reproduction, program, environment, case.commands, sandbox=sandbox, workspace=workspace
+            case.reproduction,
+            program,
+            environment,
+            case.commands,
+            sandbox=sandbox,
+            workspace=workspace,
+            dependencies=dependencies,
         )
         return _told_alone(seen, base, tip)
     tried = await verify(
-        final, case.reproduction, program, environment, case.commands, sandbox=sandbox, workspace=workspace
+        final,
+        case.reproduction,
+        program,
+        environment,
+        await aimed(final, case, program, repositories),
+        sandbox=sandbox,
+        workspace=workspace,
+        dependencies=dependencies,
     )
     return _told(tried, base, tip)
+
+
+async def aimed(patch: Patch, case: Case, program: Program | None, repositories: Repositories) -> Commands:
+    """The case's commands with the tests that are nearest to the patch; all alike where none can be found."""
+    if program is None or program.url != patch.repository:
+        return case.commands
+    try:
+        repository = await repositories.open(program.url)
+        return await aim(case.commands, patch, case.reproduction.signature, repository, program.commit)
+    except Denied:
+        return case.commands
 
 
 def _told(tried: Verification, base: str, tip: str) -> OnBase:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.changes import Repositories, Repository, read_manifests, unread
 from agents.diagnosis import Diagnosis, doubt, settle
 from agents.errors import Denied, Invalid
-from agents.evidence import Bundle, ManifestSource, manifest_source
+from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
 from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
@@ -27,6 +27,7 @@ from agents.verification import (
     Verification,
     derive,
     rendered_environment,
+    with_tests,
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
@@ -72,6 +73,8 @@ class Case(BaseModel):
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    failing: Failing = Failing()
+    """What the cluster says of the failure."""
     rules: Ruling | None = None
     """What the rules say, where a model's diagnosis stands above."""
 
@@ -133,15 +136,28 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     return Case(
         diagnosis=diagnosis,
         reproduction=reproduction.model_copy(update={"values": values}),
-        commands=settings.commands,
+        commands=await _commands(seen, canary, diagnosis),
         program=program,
         ground=await _ground_of(diagnosis, seen),
         home=_home_of(diagnosis, seen),
         manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=seen.notes,
+        failing=failing_of(bundle),
         rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
+
+
+async def _commands(seen: Survey, canary: str | None, diagnosis: Diagnosis) -> Commands:
+    """What .selfheal.yml says to run; tests that it does not name are looked for in the canary's files, as data."""
+    if seen.source is None or canary is None:
+        return seen.settings.commands
+    failing = diagnosis.location.file if diagnosis.location is not None else None
+    try:
+        return await with_tests(seen.settings.commands, seen.source, canary, failing)
+    except Denied as error:
+        why = f"the files of the canary's commit cannot be listed: {error}"
+        return seen.settings.commands.model_copy(update={"untested": why})
 
 
 def settled(case: Case, patch: Patch, verification: Verification) -> Case:

@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 
 from agents.audit import Act, AuditedForge, Trail
 from agents.budget import Cost, Models
-from agents.carrying import try_on_base
+from agents.carrying import aimed, try_on_base
 from agents.case import Case, doubted, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
 from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
@@ -41,7 +41,7 @@ from agents.policy import (
 )
 from agents.provenance import identify
 from agents.pull_request import Forge, Turns
-from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
+from agents.verification import Dependencies, OnBase, Sandbox, Verification, Workspace, verify
 
 
 class Journal(Trail, Protocol):
@@ -80,6 +80,8 @@ class Ports:
     policy: Policy
     models: Models | None = None
     """Without a model, the rules diagnose and fix alone."""
+    dependencies: Dependencies | None = None
+    """None where no packages are fetched."""
     registry: Registry | None = None
     """None where no container registry may be asked."""
     turns: Turns = field(default_factory=Turns)
@@ -259,9 +261,10 @@ async def _verify(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Ver
         case.reproduction,
         case.program,
         await patched_environment(patch, case, bundle, ports.repositories),
-        case.commands,
+        await aimed(patch, case, case.program, ports.repositories),
         sandbox=ports.sandbox,
         workspace=ports.workspace,
+        dependencies=ports.dependencies,
     )
 
 
@@ -279,6 +282,7 @@ async def _try_on_base(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -
         repositories=ports.repositories,
         sandbox=ports.sandbox,
         workspace=ports.workspace,
+        dependencies=ports.dependencies,
     )
 
 

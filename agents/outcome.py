@@ -21,6 +21,7 @@ from agents.pull_request import (
     Proposed,
     Record,
     Wanted,
+    WantedIssue,
     attempts_within,
     ensure,
     ensure_issue,
@@ -29,7 +30,17 @@ from agents.pull_request import (
     join,
     same_fix,
 )
-from agents.report import Story, commit_message, issue_text, one_line, pull_request_text, title, who_failed
+from agents.report import (
+    Story,
+    again_line,
+    commit_message,
+    issue_text,
+    one_line,
+    pull_request_text,
+    title,
+    who_failed,
+)
+from agents.telling import cause_key, with_customs, with_pages
 from agents.verification import Verification
 
 
@@ -75,7 +86,8 @@ async def conclude(
     policy: Policy,
 ) -> Outcome:
     """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone."""
-    story = Story(bundle=bundle, diagnosis=case.diagnosis, patch=patch, verification=verification, notes=case.notes)
+    told = {"bundle": bundle, "diagnosis": case.diagnosis, "failing": case.failing, "notes": case.notes}
+    story = await with_pages(Story(**told, patch=patch, verification=verification), case, forge)
     where = case.ground.url if case.ground else case.home
     if where is None:
         return Reported(reasons=_why_no_patch(case))
@@ -141,8 +153,9 @@ async def _decide(
     if on_base is None and tip != patch.commit:
         notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
     story = story.model_copy(update={"notes": notes, "verification": verification})
+    story = await with_customs(story, final, rule, repository, forge)
     change = patch.undoes or await repository.patch_id(final.diff)
-    return _wanted(story, final, decision, base, fix_key(base, change)), story
+    return _wanted(story, final, decision, base, fix_key(base, change), rule.labels), story
 
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:
@@ -167,7 +180,7 @@ class _Withheld(SelfhealError):
         self.reasons = reasons
 
 
-def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str) -> Wanted:
+def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str, labels: tuple[str, ...]) -> Wanted:
     return Wanted(
         repository=final.repository,
         incident=story.bundle.incident,
@@ -181,6 +194,8 @@ def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str)
         draft=decision.action == "draft",
         fix=fix,
         who=who_failed(story),
+        labels=labels,
+        reviewers=tuple(one.name for one in story.reviewers),
     )
 
 
@@ -229,7 +244,19 @@ async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, 
         return Reported(reasons=reasons)
     story = story.model_copy(update={"reasons": reasons})
     try:
-        issue = await ensure_issue(where, story.bundle.incident, title(story), issue_text(story), forge)
+        issue = await ensure_issue(_wanted_issue(where, story, case), forge)
     except Denied as error:
         return Reported(reasons=(*reasons, f"the forge refuses the issue: {error}"))
     return Reported(reasons=reasons, issue=issue, repository=where)
+
+
+def _wanted_issue(where: str, story: Story, case: Case) -> WantedIssue:
+    return WantedIssue(
+        repository=where,
+        incident=story.bundle.incident,
+        attempt=story.bundle.attempt,
+        cause=cause_key(story.bundle, case),
+        title=title(story),
+        text=issue_text(story),
+        line=again_line(story),
+    )

@@ -21,17 +21,26 @@ from agents.suspects import (
     PROSE,
     TEST_PATH,
     WORTH_NAMING,
+    Call,
     Clues,
     Origins,
     Sources,
     Suspect,
+    beneath,
     called_names,
     calls_at,
+    calls_worded,
+    chain_of,
     clues_of,
+    is_handed_up,
+    names_of,
+    phrases_of,
     rank,
     reaching,
     sought,
     statement_places,
+    used_at,
+    worded,
 )
 from agents.syntax import language_of
 from agents.traffic import Slowdown
@@ -169,6 +178,9 @@ class _Look:
         if rivals:
             await self._read(await asyncio.to_thread(self._changed, rivals))
             trace, suspects = await self._best(rivals, seen.templates)
+            if is_handed_up(trace, self._texts):
+                found, places = await self._by_messages(seen.templates, trace)
+                suspects = found if places else suspects
         elif seen.slowdown is not None:
             suspects = await self._slow(seen.slowdown)
         else:
@@ -272,19 +284,41 @@ class _Look:
             rank, self._commits, clues, self._texts, difference=self._difference, origins=origins, reached=via
         )
 
-    async def _by_messages(self, templates: Sequence[Template]) -> tuple[tuple[Suspect, ...], tuple[Frame, ...]]:
-        """Suspects where there is no trace: by the statements that wrote what only the canary says."""
-        phrases = sought(templates)
+    async def _by_messages(
+        self, templates: Sequence[Template], trace: Trace | None = None
+    ) -> tuple[tuple[Suspect, ...], tuple[Frame, ...]]:
+        """Suspects where no trace tells a place: by the statements that wrote what only the canary says."""
+        chain = chain_of(trace, templates)
+        phrases = [*sought(templates), *phrases_of(chain)]
+        calls: tuple[Call, ...] = ()
         places: tuple[Frame, ...] = ()
         if phrases:
             endings = sorted({f".{path.rpartition('.')[2]}" for path in self._tree if language_of(path) is not None})
             hits = await self._repository.mentions(self._canary, phrases, endings)
             lines = [(hit.path, hit.line, hit.text) for hit in hits if not TEST_PATH.search(hit.path)]
-            places = statement_places(lines, templates)
+            calls = await self._worded(lines, chain, endings)
+            places = tuple(call.frame for call in calls if call.depth == 0) or statement_places(lines, templates)
         await self._read([str(frame.file) for frame in places])
         await self._read(await asyncio.to_thread(self._changed, ()))
-        clues = clues_of(None, templates).model_copy(update={"calls": calls_at(places)})
+        clues = clues_of(trace, templates, {path: text.split("\n") for path, text in self._texts.items()})
+        calls = beneath(calls, clues.calls) if clues.calls else calls or calls_at(places)
+        if trace is not None and not calls:
+            places = ()
+        clues = clues.model_copy(update={"calls": calls})
         return await self._ranked(clues), places
+
+    async def _worded(
+        self, lines: Sequence[tuple[str, int, str]], chain: Sequence[str], endings: Sequence[str]
+    ) -> tuple[Call, ...]:
+        """The statements among these lines that word an error, and those that use one which is worded elsewhere."""
+        said = await asyncio.to_thread(worded, lines, chain)
+        await self._read([one.frame.path for one in said])
+        names = names_of(said, self._texts)
+        if names:
+            hits = await self._repository.mentions(self._canary, list(names), endings)
+            said += used_at([(hit.path, hit.line, hit.text) for hit in hits if not TEST_PATH.search(hit.path)], names)
+            await self._read([one.frame.path for one in said])
+        return calls_worded(said, self._texts)
 
     async def _slow(self, slower: Slowdown) -> tuple[Suspect, ...]:
         """Suspects among the functions that the slow request reaches."""

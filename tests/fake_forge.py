@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
 
 
 @dataclass
@@ -179,12 +179,9 @@ class FakeForge:
         """Pull requests and issues of a repository are counted together."""
         return len(self._pulls[url]) + len(self._issues[url]) + 1
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
         self._heads(url)
-        for record in self._issues[url]:
-            if incident_of(record.body) == incident:
-                return record
-        return None
+        return issue_about(self._issues[url], incident, cause)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         self._heads(url)

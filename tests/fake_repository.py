@@ -61,6 +61,10 @@ class FakeRepository:
         said = self.history[self.shas.index(commit)]
         return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
+    async def subjects(self, commit: str, most: int) -> tuple[str, ...]:
+        self._tree(commit)
+        return tuple(one.subject for one in self.history[self.shas.index(commit) :: -1])[:most]
+
     async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
         if not text or "\n" in text:
             raise Denied("what is searched for must be one line, or a part of one")

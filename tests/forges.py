@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from agents.errors import Transient
 from agents.patch import FileChange
-from agents.pull_request import LABEL, Attention, Comment, Forge, Head, Record, Text, Wanted
+from agents.pull_request import LABEL, Attention, Comment, Forge, Head, Record, Text, Wanted, WantedIssue
 from app.adapters.forge_local import LocalForge
 from tests.fakes import FakeForge
 from tests.scratch import Scratch
@@ -167,6 +167,14 @@ def _record(raw: dict[str, Any]) -> Record:
     return Record.model_validate({"branch": raw.get("head"), **raw})
 
 
+def wanted_issue(url: str, incident: str = KEY, **changes: Any) -> WantedIssue:
+    """The issue of an incident whose cause no other has."""
+    wanted = WantedIssue(
+        repository=url, incident=incident, attempt=1, cause=None, title="Canary failed", text="Why.", line="again"
+    )
+    return wanted.model_copy(update=changes)
+
+
 SITES: dict[str, Callable[[Path], Site]] = {"fake": FakeSite, "local": LocalSite}
 
 
@@ -243,8 +251,8 @@ class CutForge:
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
         await self._pass(self._forge.update_comment(url, number, comment, body))
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._pass(self._forge.find_issue(url, incident))
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._pass(self._forge.find_issue(url, incident, cause))
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._pass(self._forge.create_issue(url, text))

@@ -96,6 +96,10 @@ class Repository(Protocol):
         """The whole message of a commit, its trailers included."""
         ...
 
+    async def subjects(self, commit: str, most: int) -> tuple[str, ...]:
+        """The subjects of the newest `most` commits that `commit` can reach, merges left out, newest first."""
+        ...
+
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:
         """The newest `MOST_COMMITS` of `old..new`, newest first. Empty when `new` is reachable from `old`.
 

@@ -13,6 +13,8 @@ DIRECT = 6.75
 """What a suspect needs for a high confidence: to share the failing function alone is no proof."""
 STATED = 4.0
 """What a suspect needs where there is no trace, but a statement that logged an error."""
+PLACED = 3.0
+"""The same where the source is known to write what was logged, at a place that the suspect bears on."""
 RIVAL = 0.9
 """A suspect of another commit with this share of the score could be as guilty."""
 UNREACHABLE = frozenset(
@@ -51,7 +53,7 @@ def blamed_by_statement(findings: Triage) -> Suspect | None:
     errors = " ".join(one.text for one in findings.templates if one.level in {"error", "critical", "fatal"})
     if any(is_of_the_world(one.root.exception, one.root.message) for one in findings.traces):
         return None
-    needed = SURE if WORLD.search(errors[:20_000]) else STATED
+    needed = SURE if WORLD.search(errors[:20_000]) else PLACED if findings.statements else STATED
     return top if errors and top is not None and top.score >= needed else None
 
 

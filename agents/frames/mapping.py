@@ -101,7 +101,9 @@ class Mapper:
     def _defined(self, frame: Frame, text: str) -> Frame | None:
         """The frame at its function's definition: what is left where the line is another one, as in what was built."""
         named = _named(frame, text)
-        return frame.model_copy(update={"line": named[0].first_line, "code": None}) if len(named) == 1 else None
+        is_class = not frame.line and not frame.function
+        line = named[0].first_line if len(named) == 1 else _declared(frame, text) if is_class else None
+        return frame.model_copy(update={"line": line, "code": None}) if line else None
 
     def _translated(self, frame: Frame, text: str) -> tuple[int, Frame] | None:
         """The frame of compiled code in its source, whose lines are others: at the one line that the log quotes.
@@ -214,6 +216,14 @@ def _named(frame: Frame, text: str) -> list[Function]:
     named = [one for one in functions(str(frame.file), text) if one.name == name] if name else []
     owned = [one for one in named if one.within and str(frame.function).endswith(one.qualified)]
     return owned or named
+
+
+def _declared(frame: Frame, text: str) -> int | None:
+    """The line of the class that a frame only names, as the report of a framework does."""
+    name = frame.path.rpartition("/")[2].partition(".")[0]
+    header = re.compile(rf"(?m)^[^\n/*]{{0,200}}\b(?:class|interface|record|enum|object)\s+{re.escape(name)}\b")
+    found = header.search(text)
+    return text.count("\n", 0, found.end()) + 1 if found else None
 
 
 def _is_of_package(frame: Frame, text: str) -> bool:

@@ -8,8 +8,8 @@ from agents.pull_request.ensuring import (
     change_digest,
     ensure,
     ensure_branch,
-    ensure_issue,
 )
+from agents.pull_request.issues import WantedIssue, ensure_issue, issue_about
 from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
 from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
@@ -27,7 +27,7 @@ from agents.pull_request.nouns import (
     Text,
     Wanted,
 )
-from agents.pull_request.reviewers import Reviewer, reviewers_of
+from agents.pull_request.reviewers import reviewers_of
 from agents.pull_request.turns import Turns
 
 __all__ = [
@@ -46,10 +46,10 @@ __all__ = [
     "Proposed",
     "PullRequestLink",
     "Record",
-    "Reviewer",
     "Text",
     "Turns",
     "Wanted",
+    "WantedIssue",
     "attempts_within",
     "change_digest",
     "ensure",
@@ -59,6 +59,7 @@ __all__ = [
     "fix_of",
     "incident_of",
     "is_reworded",
+    "issue_about",
     "join",
     "reviewers_of",
     "same_fix",

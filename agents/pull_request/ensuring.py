@@ -10,7 +10,7 @@ import hashlib
 from agents.errors import Conflict
 from agents.patch import FileChange
 from agents.pull_request.attention import draw_attention
-from agents.pull_request.markers import is_reworded, with_marker
+from agents.pull_request.markers import is_reworded
 from agents.pull_request.nouns import Forge, LeftAlone, Proposed, PullRequestLink, Record, Text, Wanted
 
 MOST_LOOKS = 4
@@ -61,14 +61,6 @@ async def ensure_branch(wanted: Wanted, forge: Forge) -> bool:
             continue  # moved since we looked: by a second worker, or by a person
         return True
     raise Conflict(f"the branch {wanted.branch} moves whenever we look")
-
-
-async def ensure_issue(url: str, incident: str, title: str, text: str, forge: Forge) -> str:
-    """The URL of the incident's one issue; an existing one is not reworded."""
-    found = await forge.find_issue(url, incident)
-    if found is None:
-        found = await forge.create_issue(url, Text(title=title, body=with_marker(incident, title, text)))
-    return found.url
 
 
 async def _create(wanted: Wanted, text: Text, forge: Forge) -> Record:

@@ -140,7 +140,7 @@ class Wanted(BaseModel):
 
     @property
     def body(self) -> str:
-        return with_marker(self.incident, self.title, self.text, self.fix, self.who)
+        return with_marker(self.incident, self.title, self.text, self.fix, who=self.who)
 
 
 class Forge(Protocol):
@@ -207,8 +207,8 @@ class Forge(Protocol):
 
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None: ...
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        """The issue whose body carries the incident's marker."""
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        """The issue whose body carries the incident's marker, else the oldest open one that carries the cause's."""
         ...
 
     async def create_issue(self, url: str, text: Text) -> Record: ...

@@ -2,27 +2,17 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from agents.changes import Repository, hunks_of
 from agents.errors import Denied
 from agents.patch import FileChange, Patch, unified_diff
 from agents.pull_request.codeowners import PLACES, owners_of
 from agents.pull_request.nouns import Forge
+from agents.report import Reviewer
 
 MOST_AUTHORS = 3
 """Commits whose author is asked for at the forge."""
 MOST_BLAMED = 20
 """Changed places whose lines are blamed."""
-
-
-class Reviewer(BaseModel):
-    """An account or a team (`organisation/team`) that knows the code, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    why: str
 
 
 async def reviewers_of(

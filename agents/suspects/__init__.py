@@ -12,6 +12,16 @@ from agents.suspects.ranking import MOST_SUSPECTS, rank
 from agents.suspects.reaching import called_names, reaching
 from agents.suspects.sources import Sources, holds
 from agents.suspects.statements import sought, statement_places
+from agents.suspects.wordings import (
+    beneath,
+    calls_worded,
+    chain_of,
+    is_handed_up,
+    names_of,
+    phrases_of,
+    used_at,
+    worded,
+)
 
 __all__ = [
     "MOST_CALLS",
@@ -28,14 +38,22 @@ __all__ = [
     "Saying",
     "Sources",
     "Suspect",
+    "beneath",
     "called_names",
     "calls_at",
+    "calls_worded",
+    "chain_of",
     "clues_of",
     "holds",
+    "is_handed_up",
     "is_helper",
+    "names_of",
+    "phrases_of",
     "rank",
     "reaching",
     "read_message",
     "sought",
     "statement_places",
+    "used_at",
+    "worded",
 ]

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, Reach, empties
+from agents.suspects.calls import FITS, empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import OUTER, WEIGHTS, Reason
+from agents.suspects.reach import Reach
 from agents.suspects.sources import Sources
 from agents.syntax import innermost
 
@@ -16,6 +17,8 @@ CALLED = re.compile(rf"(?<![\w.]){OWN}([A-Za-z_]\w*)\s*\(")
 GIVEN = re.compile(rf"(?<![\w.]){OWN}([A-Za-z_]\w*)\s*(?::[^=\n]{{1,200}})?=(?![=>~])")
 NEAREST = 0
 """Calls out from the innermost one up to which a field that is read can explain the failure."""
+STALE = 0.8
+"""The share of a field that is not given anew where the error is not about a value that is not there."""
 ELSEWHERE = 0.5
 """The share of a field of that name that is given in another type, which may be a base of the one that failed."""
 
@@ -45,6 +48,8 @@ class Assignments:
             if self._is_of_nothing and (shared & (before - after) or empties(change)):
                 weight *= FITS
             name = min(shared)
+            if name in before - after and not self._is_of_nothing:
+                weight *= STALE
             what = "does not give" if name in before - after else "gives"
             where = "the failing" if reach.call.depth == 0 else "a calling"
             yield Reason("assigned", weight, f"it {what} {name}, which {where} line reads")

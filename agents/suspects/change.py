@@ -8,7 +8,7 @@ from functools import cached_property
 from agents.changes import Commit, Hunk, Line, names_packages
 from agents.suspects.nouns import PROSE, TEST_PATH
 from agents.suspects.sources import Sources
-from agents.syntax import code_of, defines, language_of, names, strings
+from agents.syntax import code_of, defines, language_of, members, names, parameters, strings, untyped
 
 IDENTIFIER = re.compile(r"[A-Za-z_][\w$-]*[\w$?!]|[A-Za-z_]")
 
@@ -73,7 +73,7 @@ class Change:
     def defined_before(self) -> frozenset[str]:
         """What the lines that it took away defined and the lines that it put in do not."""
         old, new = (
-            {name for line in side for name in defines(code_of(self.file, line.text)) | _parameters(line.text)}
+            {name for line in side for name in defines(code_of(self.file, line.text)) | parameters(line.text)}
             for side in (self.hunk.removed, self.hunk.added)
         )
         return frozenset(old - new)
@@ -82,16 +82,16 @@ class Change:
     def undefined(self) -> frozenset[str]:
         """The functions, types and fields of objects that it took away or gave another name."""
         old, new = (
-            {name for line in side for name in MEMBER.findall(code_of(self.file, line.text))}
+            {name for line in side for name in members(code_of(self.file, line.text))}
             for side in (self.hunk.removed, self.hunk.added)
         )
-        return frozenset(name for one in old - new for name in one if name)
+        return frozenset(old - new)
 
     @cached_property
     def defined_anew(self) -> frozenset[str]:
         """What the lines that it put in define and the lines that it took away did not."""
         old, new = (
-            {name for line in side for name in defines(code_of(self.file, line.text)) | _parameters(line.text)}
+            {name for line in side for name in defines(code_of(self.file, line.text)) | parameters(line.text)}
             for side in (self.hunk.removed, self.hunk.added)
         )
         return frozenset(new - old)
@@ -106,7 +106,15 @@ class Change:
         """Whether its lines say nothing that those it took away did not, and what they leave out decides nothing."""
         old, new = (Counter(_tokens(text)) for text in (self.removed, self.added))
         gone = old - new
+        if not self._keeps_order():
+            return False
         return bool(new) and not new - old and not any(DECIDES.fullmatch(token) or old[token] < 2 for token in gone)
+
+    @cached_property
+    def is_retyped(self) -> bool:
+        """Whether it only says otherwise of which types things are."""
+        old, new = (_bare(untyped(self.file, text)) for text in (self.removed, self.added))
+        return old == new and self.removed != self.added
 
     @cached_property
     def is_reworded(self) -> bool:
@@ -118,23 +126,29 @@ class Change:
         differing = [*(texts[0] - texts[1]), *(texts[1] - texts[0])]
         if sorted(PLACE.findall(self.removed)) != sorted(PLACE.findall(self.added)):
             return False
-        said = [PLACE.sub("", text) for text in differing]
-        return bool(said) and all(PROSE_TEXT.search(text) and not QUERY.search(text) for text in said)
+        return bool(differing) and all(_is_prose(text) for text in differing)
+
+    def _keeps_order(self) -> bool:
+        """Whether what it says stands in the order that it had before, or whole lines have only moved."""
+        left = iter(_tokens(self.removed))
+        if all(token in left for token in _tokens(self.added)):
+            return True
+        old, new = (Counter(tuple(_tokens(line)) for line in text.split("\n")) for text in (self.removed, self.added))
+        return not new - old
 
     def _code(self, lines: Sequence[Line]) -> str:
         return "\n".join(code_of(self.file, line.text) for line in lines)
 
 
-MEMBER = re.compile(
-    r"\b(?:def|class|func|fun|fn|function|interface|struct|enum|trait)\s+(?:\([^)]*\)\s*)?(?:self\.)?([A-Za-z_]\w*[!?]?)"
-    r"|(?<![\w.])(?:self\.|this\.|\$this->|@{1,2})([A-Za-z_]\w*)\s*(?::[^=\n]{1,200})?=(?![=>~])"
-)
 TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
+TRAILING_COMMA = re.compile(r",(?=[)\]}])")
 QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
 PLACE = re.compile(r"[$#]\{[^{}\n]*\}")
 """Where a text takes a value in."""
 PROSE_TEXT = re.compile(r"[A-Za-z]{2,}[ ,:.;]+[A-Za-z]{2,}")
 QUERY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|TABLE|INDEX)\b|[\\^$*]")
+AROUND_PLACES = re.compile(r"[\w ,:;!?.()'`\"-]*[A-Za-z]{2} [\w ,:;!?.()'`\"-]*|[`\"'] [\w ]+[`\"']|[`\"']: [`\"']")
+"""What a text for people says around a single value: `for : `, ` prices`."""
 SAYS_NOTHING = frozenset(
     {"return", "const", "let", "var", "val", "final", "=", "=>", "->", ":=", "then", "end", "begin", "do"}
 )
@@ -144,21 +158,17 @@ DECIDES = re.compile(
 """Tokens without which code does something else: operators, values, what branches."""
 
 
+def _is_prose(text: str) -> bool:
+    """Whether a text is for people: words, or a value between a few."""
+    said = PLACE.sub("", text)
+    is_around = said != text and AROUND_PLACES.fullmatch(said) is not None
+    return (PROSE_TEXT.search(said) is not None or is_around) and QUERY.search(said) is None
+
+
 def _tokens(code: str) -> list[str]:
     return [token for token in TOKEN.findall(code) if token not in SAYS_NOTHING]
 
 
-SIGNATURE = re.compile(
-    r"\b(?:def|fun|func|function|fn)\b[^(]*\((?:self,\s*)?([^{]*)"
-    r"|^\s*(?:\w+\s+){1,4}\w+\s*\(([^;{]*)\)\s*(?:\{|throws|=>|:)"
-)
-PARAMETER = re.compile(r"(?:^|,)\s*(?:[\w<>\[\].?@*&]+\s+)?[*&$]*([A-Za-z_]\w*)\s*[:?=,)]?")
-
-
-def _parameters(line: str) -> set[str]:
-    """The parameters that a line with a signature names, and a parameter that stands on a line of its own."""
-    found = SIGNATURE.search(line[:1000])
-    if found is None:
-        alone = re.match(r"^\s*[$*&]*([A-Za-z_]\w*)\s*(?::\s*[^=,()]+)?(?:=[^=,()]+)?,\s*$", line)
-        return {alone[1]} if alone else set()
-    return {match[1] for match in PARAMETER.finditer(found[1] or found[2] or "")}
+def _bare(code: str) -> str:
+    """Code without what line breaks and trailing commas make of it."""
+    return TRAILING_COMMA.sub("", "".join(code.split()))

@@ -7,13 +7,17 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.frames import Frame, Trace, package_of, simple_name
 from agents.logs import Template
+from agents.suspects.checks import only_checks
 from agents.suspects.linkage import is_linkage
-from agents.suspects.messages import WORD, read_message
+from agents.suspects.messages import LONGEST, WORD, read_message
 from agents.suspects.nouns import EVERYWHERE
+from agents.suspects.receivers import asked_of_nothing
 
 MOST_CALLS = 40
 MOST_MESSAGES = 60
 NO_NAMES = frozenset({"NoneType", "undefined", "null", "nil", "None", "self", "this", "object"})
+MASKED = re.compile(r"<\w+>|\"[^\"]*\"|'[^']*'")
+LETTERS = re.compile(r"[A-Za-z]+")
 SERIOUS = frozenset({"error", "critical", "fatal"})
 HELPER = re.compile(
     r"^_*(?:require|assert|ensure|check|validate|verify|must|expect|raise|throw|fail|abort|panic|error|invariant|die"
@@ -49,8 +53,12 @@ class Clues(BaseModel):
     """Those of `names` that the error says are not there."""
     demanded: frozenset[str] = frozenset()
     """Those of `names` that somebody asked for and did not get, or that did ask."""
+    unregistered: frozenset[str] = frozenset()
+    """Those of `absent` that a container of components does not know."""
     is_of_nothing: bool = False
     """Whether the failing line asked something of a value that is not there."""
+    asked: frozenset[str] = frozenset()
+    """The members that were asked of a value that is not there, where the error tells them."""
     packages: tuple[str, ...] = ()
     """The installed packages whose code failed, innermost first."""
     is_linkage: bool = False
@@ -71,22 +79,33 @@ def clues_of(
 
     `code`: the lines of the files that frames are in, for what the log does not quote.
     """
-    logged = tuple((one.text, one.level in SERIOUS) for one in templates[:MOST_MESSAGES])
+    logged = [(one.text, one.level in SERIOUS) for one in templates[:MOST_MESSAGES]]
     if trace is None:
-        return Clues(messages=logged)
+        return Clues(messages=tuple(logged))
     chain = (*trace.causes, trace)
+    if any(frame.file for frame in trace.root.frames):
+        wrappers = [worded for one in chain[1:] if (worded := _worded(one.message))]
+        logged = [(text, is_error and not any(one in _worded(text) for one in wrappers)) for text, is_error in logged]
     sayings = [read_message(one.exception, one.message) for one in chain]
     said = {name for saying in sayings for name in saying.names}
+    asked = frozenset(name for one in chain for name in asked_of_nothing(one.message[:LONGEST]))
     return Clues(
         calls=_calls(chain, code or {}),
-        names=frozenset(said) - EVERYWHERE,
+        names=frozenset(said) - EVERYWHERE - asked,
         absent=frozenset(name for saying in sayings for name in saying.absent) - NO_NAMES,
         demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
+        unregistered=frozenset(name for saying in sayings for name in saying.unregistered),
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
+        asked=asked,
         packages=_packages(trace.root),
         is_linkage=is_linkage(trace.root),
         messages=(*((one.message, one is trace.root) for one in chain if one.message), *logged),
     )
+
+
+def _worded(text: str) -> str:
+    """The words of a message, without what stands in places for values."""
+    return " ".join(LETTERS.findall(MASKED.sub(" ", text[:LONGEST])))
 
 
 def calls_at(places: Sequence[Frame]) -> tuple[Call, ...]:
@@ -107,10 +126,16 @@ def _calls(chain: Sequence[Trace], code: Mapping[str, Sequence[str]]) -> tuple[C
             seen.add(place)
             full = _with_code(frame, code)
             found.append(Call(frame=full, depth=depth))
-            if (frame.file, frame.function) not in functions and not is_helper(full):
+            if (frame.file, frame.function) not in functions and not _is_check(full, code):
                 depth += 1
             functions.add((frame.file, frame.function))
     return tuple(found)
+
+
+def _is_check(frame: Frame, code: Mapping[str, Sequence[str]]) -> bool:
+    lines = code.get(str(frame.file), ())
+    is_raised = frame.code is not None and RAISES.match(frame.code) is not None
+    return is_helper(frame) or (is_raised and only_checks(frame, lines))
 
 
 def _beyond_rethrow(wrapper: Trace, found: Sequence[Call]) -> Sequence[Frame]:

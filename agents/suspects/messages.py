@@ -66,7 +66,6 @@ ABSENT = _patterns(
     # Java and Kotlin
     r"(?:no such (?:method|field|property|class|bean)|cannot resolve|unresolved reference)(?: named|:)? %q",
     r"^'?[\w.$\[\]]+ (?:[\w$]+\.)*%n\([^)]{0,300}\)'?$",
-    r"no qualifying bean of type %q",
     r"could not (?:resolve placeholder|find property|find or load main class) %q",
     r"no property %q found",
     r"unrecognized (?:field|property|token) %q",
@@ -77,7 +76,6 @@ ABSENT = _patterns(
     r"method not found: '[\w.<>\[\], ]{0,200}?[ .]%n\(",
     r"(?:field|member) not found: '?[\w.]{0,200}?\.%n'?",
     r"could not load (?:file or assembly|type) ['\"]%n[,'\"]",
-    r"unable to resolve service for type %q",
     r"does not contain a definition for %q",
     # Go
     r"unknown (?:field|flag|command|shorthand flag|column|key|driver)(?: name)?:? %q",
@@ -98,6 +96,26 @@ ABSENT = _patterns(
     r"no such file or directory[^'\"]{0,100}%q",
     r"(?:open|stat|read) %n: no such file",
 )
+UNREGISTERED = _patterns(
+    # Spring, Micronaut, Quarkus, Guice, Koin
+    r"no qualifying bean of type %q",
+    r"required (?:a (?:single )?bean|[\w ]{1,40}) of type %q",
+    r"no bean (?:of type|named) [\['\"]?%n['\"\]]?(?: exists| available|$)",
+    r"unsatisfied dependency for type %n(?:$|\W)",
+    r"no implementation for %n was bound",
+    r"no definition found for (?:type|class):? ?%q?",
+    # .NET
+    r"unable to resolve service for type %q",
+    r"no service for type %q has been registered",
+    # JavaScript
+    r"make sure that the argument \"?%n\"? at index",
+    r"no provider for %n(?:$|\W)",
+    r"no matching bindings found for serviceidentifier: %n(?:$|\W)",
+    # PHP
+    r"references (?:interface|class) %q but no such service exists",
+    r"target (?:class )?\[%n\] (?:does not exist|is not instantiable)",
+)
+"""What a container of components should have made for somebody and does not know."""
 KEY_ERRORS = frozenset(
     {"KeyError", "KeyNotFoundException", "NoSuchElementException", "ModuleNotFoundError", "ClassNotFoundException"}
 )
@@ -116,6 +134,7 @@ DEMANDED = _patterns(
     r"(?:missing|requires?)(?: a| the)?(?: required| mandatory)? %thing(?: named)?:? %q",
     r"(?:missing|requires?)(?: a| the)?(?: required| mandatory)? %thing(?: named)?:? %n(?:$|[\s,;)])",
     r"%thing %q? ?(?:must be|is required|has to be|is not set|not set)",
+    r"%q %thing (?:must be|is required|has to be|is not set|not set)",
     r"%thing %n (?:must be|is required|has to be|is not set|not set)",
     r"^%n (?:must be set|is required|is not set|environment variable)",
     r"\"(?:the )?(?:return value of )?(?:[\w$<>]+\.)*%n(?:\([^)]{0,200}\))?\" is null",
@@ -125,9 +144,17 @@ DEMANDED = _patterns(
 
 NOTHING = re.compile(
     r"'NoneType' object|for nil\b|nil:NilClass|of (?:undefined|null)\b|on (?:a )?null|is null\b|nil pointer"
-    r"|null reference"
+    r"|entry in nil map|null reference"
     r"|Object reference not set|null is not an object|undefined is not an object|NoneType",
 )
+GIVEN_NOTHING = re.compile(
+    r"(?:\b(?:received|got|given|found|was|is|not)|:) (?:undefined|null|None|nil|NaN)(?!\w| of\b)", re.IGNORECASE
+)
+"""A value that is not there, shown as what was handed over."""
+SPOKEN = re.compile(
+    r"([A-Za-z]{3,20}(?: [a-z]{2,20}){1,3})(?: (?:must|should|has|was|is|cannot|can)\b[^:]{0,80})?:? *$"
+)
+"""The words before it, which may be a name's: `status code` of `statusCode`."""
 FILE = re.compile(
     r"^[\w-]+(?:\.[\w-]+)*\.(?:json|ya?ml|toml|ini|conf|cfg|properties|xml|html?|tmpl|tpl|erb|sql|csv|txt|pem|crt"
     r"|key|env|lock|py|rb|js|ts|php|so|dll|jar|proto|graphql|twig|hbs|ejs)$"
@@ -146,6 +173,8 @@ class Saying(NamedTuple):
     demanded: frozenset[str]
     """What somebody asks for and did not get, and who asks: a required argument and its function, a column."""
     names: frozenset[str]
+    unregistered: frozenset[str] = frozenset()
+    """Those of `absent` that a container of components does not know: the types may be there."""
     is_of_nothing: bool = False
     """Whether something was asked of a value that is not there: the name is right, what should have it is missing."""
 
@@ -153,7 +182,8 @@ class Saying(NamedTuple):
 def read_message(exception: str | None, message: str) -> Saying:
     """The names in the message of an error."""
     text = message.partition("Did you mean")[0].partition("did you mean")[0][:LONGEST]
-    absent = _found(ABSENT, text)
+    unregistered = _found(UNREGISTERED, text)
+    absent = _found(ABSENT, text) | unregistered
     bare = text.strip().strip("'\"`:")
     if exception in KEY_ERRORS and re.fullmatch(r"[\w.:/ -]{1,100}", bare) and not bare.isdigit():
         absent.add(bare)
@@ -163,10 +193,26 @@ def read_message(exception: str | None, message: str) -> Saying:
     named = {name for quoted in QUOTED.findall(text) for name in (quoted, *WORD.findall(quoted))}
     named |= set(SHAPED.findall(text))
     named |= {part for dotted in DOTTED.findall(text) for part in WORD.findall(dotted)}
-    absent, demanded = _spelled(absent), _spelled(demanded)
+    absent, demanded = _spelled(absent), _spelled(demanded) | _spoken(text)
     of_nothing = NOTHING.search(text) is not None
+    is_of_nothing = of_nothing or GIVEN_NOTHING.search(text) is not None
     named |= absent | demanded
-    return Saying(frozenset() if of_nothing else frozenset(absent), frozenset(demanded), frozenset(named), of_nothing)
+    return Saying(
+        absent=frozenset() if of_nothing else frozenset(absent),
+        demanded=frozenset(demanded),
+        names=frozenset(named),
+        unregistered=frozenset(_spelled(unregistered)),
+        is_of_nothing=is_of_nothing,
+    )
+
+
+def _spoken(text: str) -> set[str]:
+    """The names that the words before a value which is not there may stand for, as programs spell them."""
+    shown = GIVEN_NOTHING.search(text)
+    spoken = SPOKEN.search(text[max(0, shown.start() - 200) : shown.start()].rpartition("\n")[2]) if shown else None
+    words = spoken[1].lower().split() if spoken else []
+    ends = [words[-count:] for count in (2, 3) if len(words) >= count]
+    return {name for one in ends for name in ("_".join(one), one[0] + "".join(word.capitalize() for word in one[1:]))}
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> set[str]:

@@ -8,8 +8,11 @@ from agents.suspects.assignments import Assignments
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
+from agents.suspects.fields import Fields
+from agents.suspects.namesakes import Namesakes
 from agents.suspects.nouns import BESIDES, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
 from agents.suspects.packages import Packages
+from agents.suspects.registrations import Registrations
 from agents.suspects.sources import Sources
 from agents.suspects.statements import Statements
 from agents.suspects.symbols import Symbols
@@ -62,7 +65,10 @@ def _weighed(
     witnesses = (
         calls,
         Assignments(clues, calls.reaches, sources),
+        Fields(clues, calls.reaches, sources),
+        Namesakes(clues, calls.reaches, sources),
         Symbols(clues, changes),
+        Registrations(clues, sources),
         Statements(clues),
         Packages(clues, sources),
     )
@@ -119,7 +125,7 @@ def _diluted(reason: Reason) -> Reason:
 
 def _score(change: Change, reasons: Sequence[Reason]) -> float:
     score = reasons[0].weight + BESIDES * sum(reason.weight for reason in reasons[1:])
-    is_in_trace = any(reason.kind in {"line", "function"} for reason in reasons)
+    is_in_trace = any(reason.kind in {"line", "decides", "function"} for reason in reasons)
     return score * UNLIKELY if TEST_PATH.search(change.file) and not is_in_trace else score
 
 
@@ -152,7 +158,7 @@ def _suspect(change: Change, score: float, reason: Reason, sources: Sources) -> 
     line = standing[0] if standing else change.touched[0] if change.touched else None
     if line is None and hunk.file in sources:
         line = max(1, hunk.new_start)
-    if frame is not None and frame.file == hunk.file and reason.kind in {"line", "function"} and frame.line:
+    if frame is not None and frame.file == hunk.file and reason.kind in {"line", "decides", "function"} and frame.line:
         line = frame.line
     here = sources.function_at(hunk.file, line) if line is not None else None
     return Suspect(

@@ -17,6 +17,7 @@ from agents.syntax import (
     outline,
     strings,
     unquoted,
+    untyped,
 )
 
 MOST_PLACES = 20
@@ -33,6 +34,9 @@ CONSTRUCTORS = frozenset(
     {"__init__", "__new__", "__post_init__", "constructor", "initialize", "__construct", "new", "init"}
 )
 OPENS = re.compile(r"^\s*[rbuRBU]?(\"\"\"|''')")
+WORD = re.compile(r"[A-Za-z_]\w*")
+PYTHON = (".py", ".pyi")
+ANNOTATED = re.compile(r"^\s*\*{0,2}[A-Za-z_]\w*\s*:")
 ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
 
 
@@ -43,6 +47,7 @@ class Sources:
         self._texts = texts
         self._lines: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[int]]] = {}
+        self._words: dict[str, frozenset[str]] = {}
         self._imported: dict[str, frozenset[str]] = {}
         self._prose: dict[str, frozenset[int]] = {}
 
@@ -75,6 +80,12 @@ class Sources:
             self._imported[path] = frozenset(word for line in lines for word in re.findall(r"[A-Za-z_]\w+", line))
         return self._imported[path]
 
+    def words(self, path: str) -> frozenset[str]:
+        """Every name that a file says."""
+        if path not in self._words:
+            self._words[path] = frozenset(WORD.findall(self._texts.get(path, "")))
+        return self._words[path]
+
     def body(self, path: str, function: Function, last: int | None = None) -> list[str]:
         """The code of a function's lines, up to line `last`, without comments."""
         end = min(function.last_line, last or function.last_line, function.first_line + MOST_BODY)
@@ -95,7 +106,7 @@ class Sources:
     def prose(self, path: str) -> frozenset[int]:
         """The numbers of the lines of docstrings."""
         if path not in self._prose:
-            self._prose[path] = frozenset(_prose(self.lines(path))) if path.endswith((".py", ".pyi")) else frozenset()
+            self._prose[path] = frozenset(_prose(self.lines(path))) if path.endswith(PYTHON) else frozenset()
         return self._prose[path]
 
     def touched(self, hunk: Hunk) -> list[int]:
@@ -141,9 +152,9 @@ class Sources:
             code = code_of(path, line.text)
             here = self.function_at(path, line.new) if line.new is not None and path in self else None
             is_local = code[:1].isspace() and (here is not None or line.new is None) and not ATTRIBUTE.match(code)
-            found |= _lasting(code) if is_local else defines(code)
+            found |= _lasting(code, path) if is_local else defines(code)
             if not is_local and inside_types and here is None and code[:1].isspace():
-                found |= names(code)
+                found |= names(untyped(path, code))
         return frozenset(found)
 
 
@@ -159,8 +170,10 @@ def _prose(lines: Sequence[str]) -> Iterator[int]:
             quotes = "" if opening[1] in line[opening.end() :] else opening[1]
 
 
-def _lasting(code: str) -> set[str]:
-    """What a line in a function defines for others: an inner function, a key of what it builds."""
+def _lasting(code: str, path: str) -> set[str]:
+    """What a line in a function defines for others: an inner function, a key of what it builds; no parameter."""
+    if path.endswith(PYTHON) and ANNOTATED.match(code):
+        return set()
     plain = re.match(r"^\s*(?:const|let|var|val|final)?\s*[\w<>\[\].]*\s*\w+\s*(?::[^=;\"']+)?=(?!>)", code)
     return set() if plain else defines(code)
 

@@ -2,7 +2,8 @@
 
 from agents.syntax.functions import Function, Outline, function_at, functions, innermost, outline
 from agents.syntax.languages import language_of
-from agents.syntax.words import calls, code_of, defines, imports, names, strings, unquoted
+from agents.syntax.signatures import parameters, untyped
+from agents.syntax.words import calls, code_of, defines, imports, members, names, strings, unquoted
 
 __all__ = [
     "Function",
@@ -15,8 +16,11 @@ __all__ = [
     "imports",
     "innermost",
     "language_of",
+    "members",
     "names",
     "outline",
+    "parameters",
     "strings",
     "unquoted",
+    "untyped",
 ]

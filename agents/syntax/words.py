@@ -21,8 +21,23 @@ METHOD = re.compile(r"^\s*(?:[\w<>\[\],.?@*&]+\s+)+([A-Za-z_]\w*)\s*\([^;]*$")
 ASSIGNED = re.compile(
     r"^\s*(?:[\w<>\[\],.?]+\s+)*(?:self\.|this\.|@{1,2}|\$this->|\$)?([A-Za-z_]\w*)\s*(?::[^=;]+)?=(?![=>])"
 )
+MEMBER = re.compile(r"^(?:[A-Za-z_$][\w$]*\.){1,3}([A-Za-z_$][\w$]*)\s*=(?![=>~])")
+"""What a file gives to an object where it is loaded: `exports.find = ...`, `Cart.prototype.total = ...`."""
+LASTING = re.compile(
+    r"\b(?:def|class|func|fun|fn|function|interface|struct|enum|trait)\s+(?:\([^)]*\)\s*)?(?:self\.)?([A-Za-z_]\w*[!?]?)"
+    r"|(?<![\w.])(?:self\.|this\.|\$this->|@{1,2})([A-Za-z_]\w*)\s*(?::[^=\n]{1,200})?=(?![=>~])"
+)
+SHORTHAND = re.compile(
+    r"^\s+(?:(?:public|private|protected|static|async|override|readonly|get|set)\s+|\*\s*)*#?([A-Za-z_$][\w$]*)"
+    r"\s*(?:<[\w\s,.]{1,100}>)?\([^;{}]{0,300}\)\s*(?::[^={};]{1,100})?\{"
+)
+"""A method of a class or of an object as JavaScript writes it."""
 KEY = re.compile(r"^\s*(?:-\s+)?[\"']?(?!self\.|this\.)([A-Za-z_][\w.-]*)[\"']?\s*(?::|=>|=(?!=))")
 NO_METHOD = frozenset({"return", "new", "throw", "raise", "else", "await", "yield", "in", "not", "and", "or", "case"})
+CONTROL = frozenset(
+    {"if", "for", "foreach", "while", "switch", "catch", "function", "return", "with", "else", "do", "try"}
+)
+"""What stands before a bracket and is no name; `get` and `set` can be one."""
 _KEYWORDS = """
 abstract and any args as assert async await bool boolean break byte case catch char class const continue data
 def default defer delete del do double elif else elsif end ensure enum err error except export extends extern
@@ -67,7 +82,18 @@ def defines(line: str) -> set[str]:
     method = METHOD.match(line)
     if method and line.split(None, 1)[0] not in NO_METHOD:
         found.add(method[1])
-    return {name for name in found if name not in KEYWORDS}
+    return {name for name in found if name not in KEYWORDS} | _members(line)
+
+
+def members(line: str) -> set[str]:
+    """The functions, types and fields of objects that a line defines: what other code can ask for by its name."""
+    found = {name for one in LASTING.findall(line) for name in one}
+    return (found - KEYWORDS - {""}) | _members(line)
+
+
+def _members(line: str) -> set[str]:
+    found = {match[1] for pattern in (MEMBER, SHORTHAND) if (match := pattern.match(line))}
+    return found - CONTROL
 
 
 def code_of(path: str, line: str) -> str:

@@ -33,8 +33,8 @@ class Forges:
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
         await self._of(url).update_pull_request(url, number, text)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._of(url).find_issue(url, incident)
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._of(url).find_issue(url, incident, cause)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._of(url).create_issue(url, text)

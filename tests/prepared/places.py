@@ -54,6 +54,19 @@ class Place(ABC):
     def open(self, url: str, wanted: PullRequest) -> None:
         """A person opens a pull request."""
 
+    def merge(self, url: str, record: Record, *, squash: bool) -> str:
+        """A person merges a pull request into `main`; returns the commit. Squashed, its commits' messages are lost."""
+        git = self.gits[url]
+        tree = git.git("merge-tree", "--write-tree", "main", str(record.branch))
+        parents = ["-p", "main"] if squash else ["-p", "main", "-p", str(record.branch)]
+        sha = git.git("commit-tree", tree, *parents, "-m", f"{record.title} (#{record.number})")
+        git.git("update-ref", "refs/heads/main", sha)
+        self._merged(url, record.number, sha)
+        return sha
+
+    @abstractmethod
+    def _merged(self, url: str, number: int, sha: str) -> None: ...
+
     def forget(self, url: str) -> None:
         """Take back everything that was published: our branches, pull requests and issues."""
         git = self.gits[url]
@@ -96,6 +109,10 @@ class LocalPlace(Place):
         record = {**about, "title": wanted.title, "body": "", "head": wanted.branch, "base": "main"}
         (folder / "1.json").write_text(json.dumps(record))
 
+    def _merged(self, url: str, number: int, sha: str) -> None:
+        path = self.gits[url].path.with_suffix(".pulls") / f"{number}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"state": "merged", "merged_as": sha}))
+
     def _forget_threads(self, url: str) -> None:
         for kind in ("pulls", "issues"):
             shutil.rmtree(self.gits[url].path.with_suffix(f".{kind}"), ignore_errors=True)
@@ -134,6 +151,10 @@ class GitHubPlace(Place):
         thread = Thread(len(repository.threads) + 1, wanted.title, "", PERSON, head=wanted.branch, base="main")
         thread.source = repository.full_name
         repository.open(thread)
+
+    def _merged(self, url: str, number: int, sha: str) -> None:
+        thread = self._repository(url).thread(number)
+        thread.state, thread.merged, thread.merged_as = "closed", True, sha
 
     def _forget_threads(self, url: str) -> None:
         self._repository(url).threads.clear()

@@ -64,6 +64,7 @@ class Play(BaseModel):
     setup: str | None = None
     requests: tuple[str, ...] = ()
     """`GET /path`; without any the program is only started."""
+    env: Mapping[Literal["stable", "canary"], Mapping[str, str]] = {}
     folder: str | None = None
     """The folder of the repository that the image holds, if not all of it."""
 
@@ -101,6 +102,8 @@ class Ending(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     outcome: Literal["proposed", "reported", "left-alone"]
+    base: str = "main"
+    """The branch that the pull request is made against."""
     draft: bool | None = None
     verdict: Literal["verified", "refuted", "unverified"] | None = None
     kind: Literal["replay", "start", "latency", "render", "none"] | None = None

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from agents.changes import Repositories
+from agents.evidence import Bundle
 from agents.graph import Ports, build
 from agents.outcome import Outcome
-from agents.policy import Policy
+from agents.policy import Policy, RepositoryRule
 from agents.pull_request import Record
 from agents.verification import Request, Sandbox, Workspace
 from app.adapters.checkout import Mirrors, Trees
 from app.adapters.sandbox import Box, Limits
 from tests.boxes import UID, Mode
 from tests.fakes import FakeJournal
-from tests.prepared.capturing import HASHES, capture
+from tests.prepared.capturing import VERSIONS, Cluster, Version
 from tests.prepared.places import Place
 from tests.prepared.rows import Play, Prepared
 
@@ -83,16 +84,20 @@ async def play(row: Prepared, world: World) -> Ended:
             if row.pull_request is not None and row.pull_request.branch in shas[name]:
                 world.place.open(urls[name], row.pull_request)
     versions = {
-        name: {side: shas[name][getattr(history, side)] for side in HASHES}
+        name: {side: shas[name][getattr(history, side)] for side in VERSIONS}
         for name, history in (("source", row.source), ("manifests", row.manifests))
         if history is not None
     }
     logs = dict(row.evidence.logs)
     if row.evidence.play is not None:
-        logs = {
-            side: await _perform(row.evidence.play, urls["source"], versions["source"][side], world) for side in HASHES
-        }
-    bundle = capture(row, urls, versions, logs)
+        commits = versions["source"]
+        logs = {one: await perform(row.evidence.play, urls["source"], commits, one, world) for one in VERSIONS}
+    journal = await heal(Cluster(row.evidence, urls, versions, logs).capture(), world, row.rule)
+    return _look(journal, urls, shas, world.place)
+
+
+async def heal(bundle: Bundle, world: World, rule: RepositoryRule) -> FakeJournal:
+    """The whole pipeline on a bundle; the journal has been told the outcome."""
     journal = FakeJournal({ATTEMPT: bundle})
     ports = Ports(
         journal=journal,
@@ -100,26 +105,27 @@ async def play(row: Prepared, world: World) -> Ended:
         forge=world.place.forge,
         sandbox=world.sandbox,
         workspace=world.workspace,
-        policy=Policy(repositories=(row.rule,)),
+        policy=Policy(repositories=(rule,)),
     )
     await build().ainvoke({"attempt": ATTEMPT}, context=ports)
     if journal.outcome is None:
-        raise AssertionError(f"{row.name}: the graph ended without an outcome")
-    return _look(journal, urls, shas, world.place)
+        raise AssertionError("the graph ended without an outcome")
+    return journal
 
 
-async def _perform(play: Play, url: str, commit: str, world: World) -> str:
-    """The log of a pod that runs the commit and is asked for what the row says."""
-    tree = await world.workspace.lay_out(url, commit, {})
+async def perform(play: Play, url: str, commits: Mapping[Version, str], version: Version, world: World) -> str:
+    """The log of a version's pod, which is asked for what the row says."""
+    tree = await world.workspace.lay_out(url, commits[version], {})
+    env = play.env.get(version, {})
     try:
         if play.setup:
-            made = await world.sandbox.run(tree, tuple(shlex.split(play.setup)), {})
+            made = await world.sandbox.run(tree, tuple(shlex.split(play.setup)), env)
             if made.exit_code != 0:
                 raise AssertionError(f"`{play.setup}` failed: {made.reason}\n{made.output}")
         served = await world.sandbox.serve(
             tree,
             tuple(shlex.split(play.run)),
-            {},
+            env,
             files={},
             requests=tuple(Request(method=one.split(" ")[0], path=one.split(" ")[1]) for one in play.requests),
             listen_seconds=0 if play.requests else LISTEN_SECONDS,

@@ -68,6 +68,7 @@ def told(row: Prepared, ended: Ended) -> Ending:
     return asked.model_copy(
         update={
             **{name: value for name, value in found.items() if getattr(asked, name) is not None},
+            "base": next((str(pull.base) for pull in ended.pulls), asked.base),
             "files": tuple(sorted(ended.changed)),
             "issue": bool(ended.issues),
             "holds": {

@@ -11,15 +11,7 @@ from tests.scoring import calibration, claimed, mark, tally
 pytestmark = pytest.mark.xdist_group("cases")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 LEAST = {"python": 8, "go": 8, "java": 8, "javascript": 8, "others": 8, "states": 20, "controls": 10}
-KNOWN_MISSES: dict[str, str] = {
-    "go/constructor-left-a-map-out": "a field that a constructor does not set any more is not connected with its use",
-    "java/cause-in-another-class": "the reworded message of a wrapper counts for more than what the cause names",
-    "java/spring-bean-removed": "the report of Spring Boot names beans, and no change of an annotation is tied to them",
-    "javascript/check-that-fails-for-its-caller": "a check that was itself touched is taken for the cause it reports",
-    "javascript/rejection-nobody-handles": "of two changes to the right file, the one that names the field is blamed",
-    "javascript/renamed-field-of-a-dto": "what was undefined, the receiver of the call, is not sought among renames",
-    "others/rust_error_chain": "an error chain without frames is not connected with the statements that word it",
-}
+KNOWN_MISSES: dict[str, str] = {}
 """Cases that are not answered rightly yet, each with why."""
 
 

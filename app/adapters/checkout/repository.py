@@ -23,6 +23,7 @@ from app.adapters.checkout.wanted import (
     literal,
 )
 
+KINDS = {"040000": "a folder", "120000": "a link", "160000": "a submodule"}
 MOST_DIFF_BYTES = 16 * 1024 * 1024
 MOST_FILE_BYTES = 1024 * 1024
 MOST_FOUND_BYTES = 8 * 1024 * 1024
@@ -146,7 +147,7 @@ class GitRepository:
         if entry is None:
             return FileText(status="gone", reason=f"{path} is not in the commit")
         if entry.path != path or entry.mode not in REGULAR:
-            return FileText(status="denied", reason=f"{path} is not a regular file")
+            return FileText(status="denied", reason=f"{path} is {KINDS.get(entry.mode, 'not a regular file')}")
         refusal = _refusal((await self._objects.sizes([entry.blob])).get(entry.blob))
         text = text_of(await self._git("cat-file", "blob", entry.blob)) if refusal is None else None
         if text is None:
@@ -221,6 +222,11 @@ class GitRepository:
                 lines = await self._grep("-n", f"--max-count={MOST_MATCHES}", *what, *names)
                 found += matches_of(lines.decode("utf-8", "replace"))
         return tuple(found[:MOST_MATCHES])
+
+    async def subjects(self, commit: str, most: int) -> tuple[str, ...]:
+        form = (f"--max-count={most}", "--no-merges", "--format=%s")
+        out = await self._git("log", *form, "--end-of-options", full_sha(commit), most_bytes=MOST_DIFF_BYTES)
+        return tuple(out.decode("utf-8", "replace").splitlines())
 
     async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
         if not text or "\n" in text:

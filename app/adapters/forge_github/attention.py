@@ -21,7 +21,7 @@ SHOWN_AS_PAGE = (".md", ".markdown", ".rst", ".adoc", ".textile", ".org", ".ipyn
 def attention_of(number: int, repository: Repository) -> Attention:
     """From the events of the timeline, which holds what was undone as well."""
     labels, reviewers = set(), set()
-    for event in _unread_issue(number, repository).get_timeline():
+    for event in unread_issue(number, repository).get_timeline():
         told = event.raw_data
         if event.event == "labeled":
             labels.add(_named(told, "label", "name"))
@@ -38,7 +38,7 @@ def attention_of(number: int, repository: Repository) -> Attention:
 def add_labels(number: int, labels: tuple[str, ...], repository: Repository) -> None:
     for label in labels:
         _make_label(label, repository)
-    _unread_issue(number, repository).add_to_labels(*labels)
+    unread_issue(number, repository).add_to_labels(*labels)
 
 
 def _make_label(name: str, repository: Repository) -> None:
@@ -80,7 +80,7 @@ def page_of(home: str, commit: str, path: str, line: int | None) -> str:
     return f"{home}/blob/{quote(commit, safe='')}/{quote(path)}{plain}{f'#L{line}' if line else ''}"
 
 
-def _unread_issue(number: int, repository: Repository) -> Issue:
+def unread_issue(number: int, repository: Repository) -> Issue:
     """The issue behind a pull request, of which nothing but its address is needed: it is not read."""
     return Issue(repository.requester, url=f"{repository.url}/issues/{number}", completed=False)
 

@@ -1,5 +1,6 @@
 """The `Forge` port on GitHub's REST API."""
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 
@@ -7,14 +8,23 @@ from github import UnknownObjectException
 from github.GitRef import GitRef
 from github.Issue import Issue
 from github.IssueComment import IssueComment
+from github.NamedUser import NamedUser
+from github.Organization import Organization
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from agents.errors import Conflict, Denied, Transient
 from agents.patch import FileChange
-from agents.pull_request import LABEL, MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of
+from agents.pull_request import LABEL, MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
 from app.adapters.forge_github.access import PAGE, Access
-from app.adapters.forge_github.attention import account_of, add_labels, attention_of, page_of, request_reviews
+from app.adapters.forge_github.attention import (
+    account_of,
+    add_labels,
+    attention_of,
+    page_of,
+    request_reviews,
+    unread_issue,
+)
 from app.adapters.forge_github.commits import create_commit
 
 NO_DRAFTS = "draft pull requests are not supported"
@@ -61,7 +71,8 @@ class GitHubForge:
 
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
         def edit(repository: Repository) -> None:
-            repository.get_pull(number).edit(title=text.title, body=text.body)
+            pull = PullRequest(repository.requester, url=f"{repository.url}/pulls/{number}", completed=False)
+            pull.edit(title=text.title, body=text.body)
 
         await self._access.call(url, f"updating the pull request {number}", edit)
 
@@ -90,19 +101,20 @@ class GitHubForge:
 
     async def create_comment(self, url: str, number: int, body: str) -> Comment:
         def create(repository: Repository) -> Comment:
-            made = repository.get_issue(number).create_comment(body)
+            made = unread_issue(number, repository).create_comment(body)
             return Comment(id=_number(made.id), body=made.body or "")
 
         return await self._access.call(url, f"commenting on {number}", create)
 
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
         def edit(repository: Repository) -> None:
-            repository.get_issue(number).get_comment(comment).edit(body)
+            url = f"{repository.url}/issues/comments/{comment}"
+            IssueComment(repository.requester, url=url, completed=False).edit(body)
 
         await self._access.call(url, f"updating a comment of {number}", edit)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._access.call(url, "looking for the incident's issue", partial(_find_issue, incident))
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._access.call(url, "looking for the incident's issue", partial(_find_issue, incident, cause))
 
     async def create_issue(self, url: str, text: Text) -> Record:
         def create(repository: Repository) -> Record:
@@ -186,27 +198,28 @@ def _comments(number: int, repository: Repository) -> tuple[Comment, ...]:
     )
 
 
-def _login(written: Issue | IssueComment) -> str | None:
-    """Who wrote it; None where the account is gone."""
-    user = written.raw_data.get("user") or {}
-    return user.get("login")
+def _login(written: Issue | IssueComment | PullRequest) -> str | None:
+    """Who wrote it; None where the account is gone. Its `raw_data` would be asked for anew, one by one."""
+    user: NamedUser | Organization | None = written.user
+    return None if user is None else user.login
 
 
-def _find_issue(incident: str, repository: Repository) -> Record | None:
-    """By the marker, among the issues with our label; then among the newest of all.
+def _find_issue(incident: str, cause: str | None, repository: Repository) -> Record | None:
+    """By the markers, among the issues with our label; then among the newest of all.
 
     GitHub drops the label silently where our credentials may write issues but not contents, and people take labels off.
     """
-    for issue in repository.get_issues(state="all", labels=[LABEL]):
-        if _is_about(issue, incident):
-            return _issue_record(issue)
+    labelled = repository.get_issues(state="all", labels=[LABEL])
+    found = issue_about(_issues_in(labelled), incident, cause)
+    if found is not None:
+        return found
     newest = repository.get_issues(state="all", sort="created", direction="desc").get_page(0)[:PAGE]
-    return next((_issue_record(issue) for issue in newest if _is_about(issue, incident)), None)
+    return issue_about(_issues_in(newest), incident, cause)
 
 
-def _is_about(issue: Issue, incident: str) -> bool:
+def _issues_in(listed: Iterable[Issue]) -> Iterator[Record]:
     """GitHub lists pull requests among the issues, and ours carry the same marker."""
-    return incident_of(issue.body or "") == incident and issue.pull_request is None
+    return (_issue_record(issue) for issue in listed if issue.pull_request is None)
 
 
 def _pull_record(pull: PullRequest) -> Record:
@@ -219,7 +232,7 @@ def _pull_record(pull: PullRequest) -> Record:
         body=pull.body or "",
         branch=pull.head.ref,
         base=pull.base.ref,
-        author=pull.user.login if pull.user else None,
+        author=_login(pull),
         merged_as=pull.merge_commit_sha if pull.merged_at is not None else None,
     )
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
 from app.adapters.forge_local.commits import MISSING, run_git, write_commit
 from app.adapters.forge_local.threads import Raw, Threads, record_of
 
@@ -91,15 +91,13 @@ class LocalForge:
         await asyncio.to_thread(self._threads(url).change, "pulls", number, add)
 
     async def account(self, url: str, commit: str) -> str | None:
-        """Nobody: a folder has no accounts."""
-        del commit
-        self._repository(url)
+        """None: a folder has no accounts."""
+        del url, commit
         return None
 
     async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
         """None: nothing serves pages of it."""
-        del commit, path, line
-        self._repository(url)
+        del url, commit, path, line
         return None
 
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
@@ -124,9 +122,9 @@ class LocalForge:
 
         await asyncio.to_thread(self._threads(url).discuss, number, reword)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
         records = await asyncio.to_thread(self._threads(url).listed, "issues")
-        return next((record_of(record) for record in records if incident_of(record["body"]) == incident), None)
+        return issue_about(map(record_of, records), incident, cause)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await asyncio.to_thread(self._threads(url).create, "issues", {}, text)

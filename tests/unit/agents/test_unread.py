@@ -24,7 +24,7 @@ async def test_files_of_the_failure_that_are_not_read_are_named_with_the_reason(
     notes = await told(scratch, "small.py", "large.py", "link.py", "gone.py")
     assert notes == (
         "large.py is larger than 1048576 bytes, so it was not read",
-        "link.py is not a regular file, so it was not read",
+        "link.py is a link, so it was not read",
     )
 
 
