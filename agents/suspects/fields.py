@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, NOTHING_WRITTEN, Reach
+from agents.suspects.calls import FITS, NOTHING_WRITTEN
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import WEIGHTS, Reason
