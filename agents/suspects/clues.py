@@ -11,7 +11,7 @@ from agents.suspects.checks import only_checks
 from agents.suspects.linkage import is_linkage
 from agents.suspects.messages import LONGEST, WORD, read_message
 from agents.suspects.nouns import EVERYWHERE
-from agents.suspects.receivers import asked_of_nothing
+from agents.suspects.receivers import asked_of_nothing, types_missing
 
 MOST_CALLS = 40
 MOST_MESSAGES = 60
@@ -59,6 +59,8 @@ class Clues(BaseModel):
     """Whether the failing line asked something of a value that is not there."""
     asked: frozenset[str] = frozenset()
     """The members that were asked of a value that is not there, where the error tells them."""
+    missing_types: frozenset[str] = frozenset()
+    """The types of such values, where the error tells them."""
     packages: tuple[str, ...] = ()
     """The installed packages whose code failed, innermost first."""
     is_linkage: bool = False
@@ -97,6 +99,7 @@ def clues_of(
         unregistered=frozenset(name for saying in sayings for name in saying.unregistered),
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
         asked=asked,
+        missing_types=frozenset(name for one in chain for name in types_missing(one.message[:LONGEST])),
         packages=_packages(trace.root),
         is_linkage=is_linkage(trace.root),
         messages=(*((one.message, one is trace.root) for one in chain if one.message), *logged),

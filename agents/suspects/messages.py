@@ -120,6 +120,7 @@ KEY_ERRORS = frozenset(
     {"KeyError", "KeyNotFoundException", "NoSuchElementException", "ModuleNotFoundError", "ClassNotFoundException"}
 )
 CLASS_ERRORS = frozenset({"ClassNotFoundException", "NoClassDefFoundError", "TypeLoadException", "NoSuchFieldError"})
+NULL_ERRORS = frozenset({"NullPointerException", "NullReferenceException"})
 DEMANDED = _patterns(
     r"missing \d+ required (?:positional|keyword-only) arguments?: %q",
     r"^(?:[\w.]+\.)?%n\(\) (?:takes|missing|got an unexpected|got multiple)",
@@ -195,7 +196,7 @@ def read_message(exception: str | None, message: str) -> Saying:
     named |= {part for dotted in DOTTED.findall(text) for part in WORD.findall(dotted)}
     absent, demanded = _spelled(absent), _spelled(demanded) | _spoken(text)
     of_nothing = NOTHING.search(text) is not None
-    is_of_nothing = of_nothing or GIVEN_NOTHING.search(text) is not None
+    is_of_nothing = of_nothing or exception in NULL_ERRORS or GIVEN_NOTHING.search(text) is not None
     named |= absent | demanded
     return Saying(
         absent=frozenset() if of_nothing else frozenset(absent),

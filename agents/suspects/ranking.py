@@ -9,6 +9,7 @@ from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.fields import Fields
+from agents.suspects.keeping import KEPT, Kept
 from agents.suspects.namesakes import Namesakes
 from agents.suspects.nouns import BESIDES, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
 from agents.suspects.packages import Packages
@@ -72,6 +73,7 @@ def _weighed(
         Statements(clues),
         Packages(clues, sources),
     )
+    kept = Kept(clues, calls.reaches)
     sizes: defaultdict[str, set[str]] = defaultdict(set)
     for change in changes:
         sizes[change.commit.sha].add(change.file)
@@ -81,6 +83,8 @@ def _weighed(
             for reason in (*witness.reasons(change), *_reached(change, reached)):
                 if reason.weight > best.get(reason.kind, Reason(reason.kind, 0.0, "")).weight:
                     best[reason.kind] = reason
+        if "line" in best and kept.is_kept(change, best["line"].frame):
+            best["line"] = best["line"]._replace(weight=best["line"].weight * KEPT)
         if len(sizes[change.commit.sha]) > LARGE:
             best = {kind: _diluted(reason) for kind, reason in best.items()}
         if best:
