@@ -9,9 +9,10 @@ from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.receivers import accesses
 
-KEPT = 0.3
+KEPT = 0.2
 """What is left of having written a line, where what failed in it stood there before."""
 DECIDES = re.compile(r"\b(?:if|elif|unless|while|until|and|or|not|when|case)\b|&&|\|\||\?|!(?!=)")
+ELEMENT = re.compile(r"[\w.$@]+\[[^\[\]\n]{1,80}\]")
 MOST_ARGUMENTS = 400
 
 
@@ -28,6 +29,8 @@ class Kept:
                 self._failing.setdefault(place, _calls_of(name, reach.code) if name else [])
             elif clues.is_of_nothing and reach.call.depth == 0:
                 self._failing.setdefault(place, accesses(reach.code, clues.asked))
+            elif clues.is_of_index and reach.call.depth == 0:
+                self._failing.setdefault(place, ELEMENT.findall(reach.code))
 
     def is_kept(self, change: Change, frame: Frame | None) -> bool:
         """Whether a change that wrote the line of a frame did so around what failed in it."""

@@ -91,6 +91,8 @@ ABSENT = _patterns(
     r"unknown column %q",
     r"table %q doesn't exist",
     r"%thing %q (?:is |was |could )?(?:not|missing|unknown|undefined|unset)",
+    r"(?:unknown|unsupported|unrecognized|no such|not a known) (?:\w+ ){0,2}\w+:? %q",
+    r"(?:unknown|unsupported|unrecognized|no such|not a known|invalid) (?:\w+ ){0,2}\w+: %n$",
     r"no (?:such )?(?:%thing|file)(?: (?:named|called|for|found))?:? %q",
     r"(?:template|view|file|partial|resource)(?: not found|NotFound| does not exist):? %q?",
     r"no such file or directory[^'\"]{0,100}%q",

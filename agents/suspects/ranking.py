@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agents.changes import Commit, effective
 from agents.suspects.assignments import Assignments
+from agents.suspects.beyond import Beyond
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
@@ -68,6 +69,7 @@ def _weighed(
         Assignments(clues, calls.reaches, sources),
         Fields(clues, calls.reaches, sources),
         Namesakes(clues, calls.reaches, sources),
+        Beyond(clues, calls.reaches, sources),
         Symbols(clues, changes),
         Registrations(clues, sources),
         Statements(clues),
@@ -84,7 +86,10 @@ def _weighed(
                 if reason.weight > best.get(reason.kind, Reason(reason.kind, 0.0, "")).weight:
                     best[reason.kind] = reason
         if "line" in best and kept.is_kept(change, best["line"].frame):
-            best["line"] = best["line"]._replace(weight=best["line"].weight * KEPT)
+            best = {
+                kind: reason if kind == "missing" else reason._replace(weight=reason.weight * KEPT)
+                for kind, reason in best.items()
+            }
         if len(sizes[change.commit.sha]) > LARGE:
             best = {kind: _diluted(reason) for kind, reason in best.items()}
         if best:
