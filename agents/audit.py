@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.errors import SelfhealError, Transient
 from agents.patch import FileChange
-from agents.pull_request import Comment, Forge, Head, Record, Text
+from agents.pull_request import Attention, Comment, Forge, Head, Record, Text
 
 Answer = TypeVar("Answer")
 MOST_REASON = 300
@@ -66,8 +66,17 @@ class AuditedForge:
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return await self._forge.comments(url, number)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._forge.find_issue(url, incident)
+    async def attention(self, url: str, number: int) -> Attention:
+        return await self._forge.attention(url, number)
+
+    async def account(self, url: str, commit: str) -> str | None:
+        return await self._forge.account(url, commit)
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        return await self._forge.page(url, commit, path, line)
+
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._forge.find_issue(url, incident, cause)
 
     async def commit(self, url: str, parent: str, changes: tuple[FileChange, ...], message: str) -> str:
         files = ", ".join(change.path for change in changes)
@@ -86,8 +95,20 @@ class AuditedForge:
         update = partial(self._forge.update_pull_request, url, number, text)
         await self._noted("update-pull-request", f"{url} #{number}", update, lambda _: text.title)
 
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        add = partial(self._forge.add_labels, url, number, labels)
+        await self._noted("add-labels", f"{url} #{number}", add, lambda _: ", ".join(labels))
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        ask = partial(self._forge.request_reviews, url, number, reviewers)
+        await self._noted("request-reviews", f"{url} #{number}: {', '.join(reviewers)}", ask, lambda _: "asked")
+
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._noted("create-issue", url, partial(self._forge.create_issue, url, text), _url)
+
+    async def close_issue(self, url: str, number: int) -> None:
+        close = partial(self._forge.close_issue, url, number)
+        await self._noted("close-issue", f"{url} #{number}", close, lambda _: "closed")
 
     async def create_comment(self, url: str, number: int, body: str) -> Comment:
         create = partial(self._forge.create_comment, url, number, body)

@@ -5,7 +5,19 @@ from agents.changes import Repositories, Repository
 from agents.errors import Denied
 from agents.evidence import Bundle
 from agents.patch import EditRejected, Patch, apply_edits
-from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
+from agents.verification import (
+    Check,
+    Commands,
+    Dependencies,
+    OnBase,
+    Program,
+    Sandbox,
+    Verification,
+    Workspace,
+    aim,
+    see_alone,
+    verify,
+)
 
 
 async def carry(patch: Patch, tip: str, repository: Repository) -> Patch:
@@ -37,27 +49,61 @@ async def try_on_base(
     repositories: Repositories,
     sandbox: Sandbox,
     workspace: Workspace,
+    dependencies: Dependencies | None = None,
 ) -> OnBase | None:
     """The trial of the patch on the tip of `base`; None where it would be the one that was made already.
 
-    None too where the change cannot be made there, or is there already: who publishes it says so.
+    Where the change cannot be made there, the failure alone is looked for: somebody may have mended it in other words.
+    None where the change is there already: who publishes it says so.
     """
     repository = await repositories.open(patch.repository)
     try:
         tip = await repository.resolve(f"refs/heads/{base}")
         final = await carry(patch, tip, repository)
-    except (EditRejected, Denied):
+        in_the_way = None
+    except EditRejected as error:
+        final, in_the_way = patch.model_copy(update={"commit": tip, "changes": ()}), error
+    except Denied:
         return None
-    if not final.changes or is_as_tried(patch, final):
+    if in_the_way is None and (not final.changes or is_as_tried(patch, final)):
         return None
     program = case.program
     if program is not None and program.url == patch.repository:
         program = program.model_copy(update={"commit": tip})
     environment = await patched_environment(final, case, bundle, repositories)
+    if in_the_way is not None:
+        seen = await see_alone(
+            case.reproduction,
+            program,
+            environment,
+            case.commands,
+            sandbox=sandbox,
+            workspace=workspace,
+            dependencies=dependencies,
+        )
+        return _told_alone(seen, base, tip)
     tried = await verify(
-        final, case.reproduction, program, environment, case.commands, sandbox=sandbox, workspace=workspace
+        final,
+        case.reproduction,
+        program,
+        environment,
+        await aimed(final, case, program, repositories),
+        sandbox=sandbox,
+        workspace=workspace,
+        dependencies=dependencies,
     )
     return _told(tried, base, tip)
+
+
+async def aimed(patch: Patch, case: Case, program: Program | None, repositories: Repositories) -> Commands:
+    """The case's commands with the tests that are nearest to the patch; all alike where none can be found."""
+    if program is None or program.url != patch.repository:
+        return case.commands
+    try:
+        repository = await repositories.open(program.url)
+        return await aim(case.commands, patch, case.reproduction.signature, repository, program.commit)
+    except Denied:
+        return case.commands
 
 
 def _told(tried: Verification, base: str, tip: str) -> OnBase:
@@ -69,4 +115,16 @@ def _told(tried: Verification, base: str, tip: str) -> OnBase:
         before=tried.before,
         after=tried.after,
         reason=None if tried.verdict == "verified" else next(iter(tried.unchecked), "it could not be told"),
+    )
+
+
+def _told_alone(seen: Check, base: str, tip: str) -> OnBase:
+    reason = "the change cannot be made there"
+    return OnBase(
+        branch=base,
+        commit=tip,
+        verdict="healthy" if seen.result == "passed" else "unverified",
+        before=seen,
+        after=Check(result="not_run", reason=reason),
+        reason=reason,
     )

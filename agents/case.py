@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Repositories, Repository, read_manifests
-from agents.diagnosis import Diagnosis, settle
+from agents.changes import Repositories, Repository, read_manifests, unread
+from agents.diagnosis import Diagnosis, doubt, settle
 from agents.errors import Denied, Invalid
-from agents.evidence import Bundle, ManifestSource, manifest_source
+from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
 from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
@@ -27,6 +27,7 @@ from agents.verification import (
     Verification,
     derive,
     rendered_environment,
+    with_tests,
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
@@ -66,10 +67,14 @@ class Case(BaseModel):
     """The source repository at the canary's commit, where it is known and may be read."""
     ground: Ground | None
     """Where the fix belongs; None where that repository is not known or not allowed."""
+    home: str | None
+    """The repository whose people are told where there is no fix; None where it is not known, or nobody needs to be."""
     manifests: ManifestSource | None
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    failing: Failing = Failing()
+    """What the cluster says of the failure."""
     rules: Ruling | None = None
     """What the rules say, where a model's diagnosis stands above."""
 
@@ -96,8 +101,17 @@ async def survey(
         manifests=manifests,
         findings=findings,
         settings=settings,
-        notes=(*notes, *findings.notes),
+        notes=(*notes, *findings.notes, *await _unread(source, version.commit, findings)),
     )
+
+
+async def _unread(source: Repository | None, revision: str | None, findings: Triage) -> tuple[str, ...]:
+    canary = await _resolve(source, revision)
+    if source is None or canary is None:
+        return ()
+    frames = findings.trace.frames if findings.trace is not None else ()
+    traced = dict.fromkeys(str(frame.file) for frame in frames if frame.file)
+    return await unread(source, canary, findings.commits, list(traced))
 
 
 def _spelled_as_listed(manifests: ManifestSource | None, policy: Policy) -> ManifestSource | None:
@@ -122,14 +136,28 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     return Case(
         diagnosis=diagnosis,
         reproduction=reproduction.model_copy(update={"values": values}),
-        commands=settings.commands,
+        commands=await _commands(seen, canary, diagnosis),
         program=program,
         ground=await _ground_of(diagnosis, seen),
+        home=_home_of(diagnosis, seen),
         manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=seen.notes,
+        failing=failing_of(bundle),
         rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
+
+
+async def _commands(seen: Survey, canary: str | None, diagnosis: Diagnosis) -> Commands:
+    """What .selfheal.yml says to run; tests that it does not name are looked for in the canary's files, as data."""
+    if seen.source is None or canary is None:
+        return seen.settings.commands
+    failing = diagnosis.location.file if diagnosis.location is not None else None
+    try:
+        return await with_tests(seen.settings.commands, seen.source, canary, failing)
+    except Denied as error:
+        why = f"the files of the canary's commit cannot be listed: {error}"
+        return seen.settings.commands.model_copy(update={"untested": why})
 
 
 def settled(case: Case, patch: Patch, verification: Verification) -> Case:
@@ -137,6 +165,13 @@ def settled(case: Case, patch: Patch, verification: Verification) -> Case:
     if verification.verdict != "verified" or patch.undoes is None:
         return case
     return case.model_copy(update={"diagnosis": settle(case.diagnosis, patch.undoes)})
+
+
+def doubted(case: Case, last: Verification | None) -> Case:
+    """The case when no patch is left: a failure that was still there after the last one acquits what was blamed."""
+    if last is None or last.verdict != "refuted" or last.after.result != "failed":
+        return case
+    return case.model_copy(update={"diagnosis": doubt(case.diagnosis)})
 
 
 def fall_back(case: Case, why: str) -> Case | None:
@@ -230,6 +265,19 @@ async def _ground_of(diagnosis: Diagnosis, seen: Survey) -> Ground | None:
     if diagnosis.repository == "manifests" and manifests is not None:
         return await _ground(seen.configuration, manifests.repo, manifests.stable, manifests.canary)
     return None
+
+
+def _home_of(diagnosis: Diagnosis, seen: Survey) -> str | None:
+    """Where the cause would be looked into: among the manifests for what they say, else beside the code.
+
+    Of those that may be read, and none where a person ended the canary: they know.
+    """
+    if seen.findings.circumstance in {"manual-abort", "inconclusive"}:
+        return None
+    source = seen.bundle.manifest.canary.repo if seen.source is not None else None
+    manifests = seen.manifests.repo if seen.manifests is not None and seen.configuration is not None else None
+    in_manifests = diagnosis.category in {"config", "analysis"} or diagnosis.repository == "manifests"
+    return (manifests or source) if in_manifests else (source or manifests)
 
 
 async def _ground(

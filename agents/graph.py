@@ -17,8 +17,8 @@ from langgraph.runtime import Runtime
 
 from agents.audit import Act, AuditedForge, Trail
 from agents.budget import Cost, Models
-from agents.carrying import try_on_base
-from agents.case import Case, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
+from agents.carrying import aimed, try_on_base
+from agents.case import Case, doubted, fall_back, model_terms, noted, open_case, patched_environment, settled, survey
 from agents.changes import Repositories
 from agents.diagnosis import BLAMED_IN_VAIN, diagnose, public
 from agents.draft import MOST_DRAFTS, Draft, Guard
@@ -41,7 +41,7 @@ from agents.policy import (
 )
 from agents.provenance import identify
 from agents.pull_request import Forge, Turns
-from agents.verification import OnBase, Sandbox, Verification, Workspace, verify
+from agents.verification import Dependencies, OnBase, Sandbox, Verification, Workspace, verify
 
 
 class Journal(Trail, Protocol):
@@ -80,6 +80,8 @@ class Ports:
     policy: Policy
     models: Models | None = None
     """Without a model, the rules diagnose and fix alone."""
+    dependencies: Dependencies | None = None
+    """None where no packages are fetched."""
     registry: Registry | None = None
     """None where no container registry may be asked."""
     turns: Turns = field(default_factory=Turns)
@@ -141,6 +143,8 @@ async def fixing(state: State, runtime: Runtime[Ports]) -> State:
         case = noted(case, draft.note)
     if patch is None:
         case, patch, tried = await _candidate(state, case, ports)
+    if patch is None and state["verification"]:
+        case = doubted(case, Verification.model_validate(state["verification"]))
     documents = {"diagnosis": _shown(case), **({"cost": cost} if cost else {})}
     left: State = {"case": case.model_dump(mode="json"), "drafts": drafts, "tried": tried, "cost": cost}
     if patch is not None:
@@ -257,9 +261,10 @@ async def _verify(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -> Ver
         case.reproduction,
         case.program,
         await patched_environment(patch, case, bundle, ports.repositories),
-        case.commands,
+        await aimed(patch, case, case.program, ports.repositories),
         sandbox=ports.sandbox,
         workspace=ports.workspace,
+        dependencies=ports.dependencies,
     )
 
 
@@ -277,6 +282,7 @@ async def _try_on_base(patch: Patch, case: Case, bundle: Bundle, ports: Ports) -
         repositories=ports.repositories,
         sandbox=ports.sandbox,
         workspace=ports.workspace,
+        dependencies=ports.dependencies,
     )
 
 

@@ -58,6 +58,26 @@ def attempt_id(key: str, number: int) -> str:
     return f"{key}-{number}"
 
 
+class Promotion(BaseModel):
+    """A version of a rollout that passed its canary and is the stable one now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cluster: str
+    namespace: str
+    rollout: str
+    pod_hash: str
+    revision: str
+
+    def heals(self, incident: Incident) -> bool:
+        """Whether the rollout has come further than where it stood when the canary failed.
+
+        Back on the version that was stable then, nothing is healed: the next deployment fails again.
+        """
+        same = (self.cluster, self.namespace, self.rollout) == (incident.cluster, incident.namespace, incident.rollout)
+        return same and self.pod_hash != incident.stable_hash
+
+
 class State(StrEnum):
     """Where an attempt stands. Its values are the graph's node names wherever a node runs."""
 

@@ -36,7 +36,11 @@ def fence(text: str, language: str = "", most: int = QUOTE_LINES) -> str:
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     if len(lines) > most:
         left_out = len(lines) - most
-        lines = [*lines[: most // 2], f"[... {left_out} lines ...]", *lines[-(most - most // 2) :]]
+        lines = [
+            *lines[: most // 2],
+            f"[... {left_out} line{'s' if left_out > 1 else ''} ...]",
+            *lines[-(most - most // 2) :],
+        ]
     seen = [visible(line) for line in lines]
     body = "\n".join(line if len(line) <= LINE_WIDTH else f"{line[:LINE_WIDTH]} [... cut]" for line in seen)
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)

@@ -21,6 +21,7 @@ from agents.pull_request import (
     Proposed,
     Record,
     Wanted,
+    WantedIssue,
     attempts_within,
     ensure,
     ensure_issue,
@@ -29,7 +30,17 @@ from agents.pull_request import (
     join,
     same_fix,
 )
-from agents.report import Story, commit_message, issue_text, one_line, pull_request_text, title
+from agents.report import (
+    Story,
+    again_line,
+    commit_message,
+    issue_text,
+    one_line,
+    pull_request_text,
+    title,
+    who_failed,
+)
+from agents.telling import cause_key, with_customs, with_pages
 from agents.verification import Verification
 
 
@@ -41,6 +52,8 @@ class Reported(BaseModel):
     kind: Literal["reported"] = "reported"
     reasons: tuple[str, ...]
     issue: str | None = None
+    repository: str | None = None
+    """The repository that the issue is in."""
 
 
 Outcome = Annotated[Proposed | Joined | LeftAlone | Reported, Field(discriminator="kind")]
@@ -73,13 +86,15 @@ async def conclude(
     policy: Policy,
 ) -> Outcome:
     """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone."""
-    story = Story(bundle=bundle, diagnosis=case.diagnosis, patch=patch, verification=verification, notes=case.notes)
-    if case.ground is None:
+    told = {"bundle": bundle, "diagnosis": case.diagnosis, "failing": case.failing, "notes": case.notes}
+    story = await with_pages(Story(**told, patch=patch, verification=verification), case, forge)
+    where = case.ground.url if case.ground else case.home
+    if where is None:
         return Reported(reasons=_why_no_patch(case))
-    rule = policy.rule(case.ground.url)
+    rule = policy.rule(where)
     if rule is None:
-        return Reported(reasons=(f"the policy has no entry for {case.ground.url}",))
-    if patch is None or verification is None:
+        return Reported(reasons=(f"the policy has no entry for {where}",))
+    if case.ground is None or patch is None or verification is None:
         return await _report(story, _why_no_patch(case), rule, case, forge)
     return await _publish(story, patch, verification, case, rule, await repositories.open(case.ground.url), forge)
 
@@ -117,11 +132,14 @@ async def _decide(
     try:
         base = rule.base or await forge.default_branch(patch.repository)
         tip = await repository.resolve(f"refs/heads/{base}")
-        final = await carry(patch, tip, repository)
-    except (EditRejected, Denied) as error:
-        raise _Withheld(f"the change cannot be made on the present code: {error}") from error
-    on_base = verification.base
-    if not final.changes or (on_base is not None and on_base.commit == tip and on_base.verdict == "healthy"):
+        on_base = verification.base if verification.base and verification.base.commit == tip else None
+        final = await carry(patch, tip, repository) if on_base is None or on_base.verdict != "healthy" else None
+    except EditRejected as error:
+        why = f"{error.path} is not on {base} what it was in the canary, and the change does not fit there"
+        raise _Withheld(why) from error
+    except Denied as error:
+        raise _Withheld(f"the change cannot be made on {base}: {error}") from error
+    if final is None or not final.changes:
         raise _Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
     verification = verification.overall
     terms = await model_terms(repository, tip) if final.by_model else STRICTEST
@@ -132,11 +150,12 @@ async def _decide(
     if decision.action == "report":
         raise _Withheld(*decision.reasons)
     notes = story.notes
-    if tip not in {patch.commit, on_base.commit if on_base else tip} or (on_base is None and tip != patch.commit):
+    if on_base is None and tip != patch.commit:
         notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
     story = story.model_copy(update={"notes": notes, "verification": verification})
+    story = await with_customs(story, final, rule, repository, forge)
     change = patch.undoes or await repository.patch_id(final.diff)
-    return _wanted(story, final, decision, base, fix_key(base, change)), story
+    return _wanted(story, final, decision, base, fix_key(base, change), rule.labels), story
 
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:
@@ -161,7 +180,7 @@ class _Withheld(SelfhealError):
         self.reasons = reasons
 
 
-def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str) -> Wanted:
+def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str, labels: tuple[str, ...]) -> Wanted:
     return Wanted(
         repository=final.repository,
         incident=story.bundle.incident,
@@ -174,6 +193,9 @@ def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str)
         text=pull_request_text(story),
         draft=decision.action == "draft",
         fix=fix,
+        who=who_failed(story),
+        labels=labels,
+        reviewers=tuple(one.name for one in story.reviewers),
     )
 
 
@@ -216,12 +238,25 @@ async def _failed_fixes(merged: tuple[Record, ...], ground: Ground, repository: 
 
 
 async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge) -> Reported:
-    """The issue with the analysis; in mode `observe` nothing leaves the service."""
-    if effective_mode(rule, *case.modes) == "observe" or case.ground is None:
+    """The issue with the analysis, where somebody is to be told; in mode `observe` nothing leaves the service."""
+    where = case.ground.url if case.ground else case.home
+    if effective_mode(rule, *case.modes) == "observe" or case.home is None or where is None:
         return Reported(reasons=reasons)
     story = story.model_copy(update={"reasons": reasons})
     try:
-        issue = await ensure_issue(case.ground.url, story.bundle.incident, title(story), issue_text(story), forge)
+        issue = await ensure_issue(_wanted_issue(where, story, case), forge)
     except Denied as error:
         return Reported(reasons=(*reasons, f"the forge refuses the issue: {error}"))
-    return Reported(reasons=reasons, issue=issue)
+    return Reported(reasons=reasons, issue=issue, repository=where)
+
+
+def _wanted_issue(where: str, story: Story, case: Case) -> WantedIssue:
+    return WantedIssue(
+        repository=where,
+        incident=story.bundle.incident,
+        attempt=story.bundle.attempt,
+        cause=cause_key(story.bundle, case),
+        title=title(story),
+        text=issue_text(story),
+        line=again_line(story),
+    )

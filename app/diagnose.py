@@ -1,19 +1,22 @@
 """`selfheal diagnose`: the service's triage and rules on a bundle or on plain log files, offline. Only reads."""
 
+from functools import partial
 from pathlib import Path
 
 from agents.changes import Repository
 from agents.diagnosis import Diagnosis, diagnose
 from agents.errors import Denied, Invalid
-from agents.evidence import Answer, Bundle, Side, manifest_source, seal
+from agents.evidence import ITEM_BYTES, Answer, Bundle, Side, cut_of, manifest_source, raw_bytes, seal
 from agents.incident import Incident
+from agents.logs import cut_bytes
 from agents.provenance import identify, spellings
 from agents.triage import triage
 from app.adapters.bundle_dir import read_bundle
 from app.adapters.checkout import GitRepository
 from app.clock import utc_now
 
-MOST_LOG_BYTES = 128 * 1024 * 1024
+PART_BYTES = 1024 * 1024
+"""Of a log, read at once."""
 
 Answered = tuple[Diagnosis, tuple[str, ...]]
 """The diagnosis, and what could not be looked at."""
@@ -95,10 +98,13 @@ def _log_answer(side: Side, path: Path) -> Answer:
     try:
         if not path.is_file():
             raise Invalid(f"there is no log file {path}")
-        if path.stat().st_size > MOST_LOG_BYTES:
-            raise Invalid(f"{path} is larger than {MOST_LOG_BYTES} bytes: give the part around the failure")
-        text = path.read_bytes().decode("utf-8", "replace")
+        if path.stat().st_size > ITEM_BYTES:
+            with path.open("rb") as file:
+                short = cut_bytes(iter(partial(file.read, PART_BYTES), b""), raw_bytes(ITEM_BYTES))
+            text, cut = short.text, cut_of(short)
+        else:
+            text, cut = path.read_bytes().decode("utf-8", "replace"), None
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error}") from error
     item = f"logs/{side}/local/app"
-    return Answer(id=item, kind="log", side=side, status="ok" if text else "empty", content=text or None)
+    return Answer(id=item, kind="log", side=side, status="ok" if text else "empty", content=text or None, cut=cut)

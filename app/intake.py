@@ -17,12 +17,12 @@ from agents.evidence import Bundle, Cluster, Target
 from agents.evidence.metrics import Metrics
 from agents.evidence.origin import parse_time
 from agents.evidence.recording import Recording
-from agents.incident import Attempt, State
+from agents.incident import Attempt, Promotion, State
 from app.capture import capture
 from app.flight import FlightRecords
 from app.notification import Sighting
 from app.ownership import follow
-from app.store import bundles, dead_letters, inbox, incidents, recordings, retention
+from app.store import bundles, dead_letters, inbox, incidents, issues, recordings, retention
 from app.store.database import Database
 from app.store.retention import Retention
 
@@ -42,6 +42,10 @@ class Queue(Protocol):
 
     async def put(self, attempt_id: str, partition: str) -> None:
         """Enqueue an attempt, once however often it is put; work with the same partition runs one after another."""
+        ...
+
+    async def follow(self, attempt_id: str, promotion: Promotion) -> None:
+        """Enqueue what is left to do about a reported attempt, once a version that passed since."""
         ...
 
     async def close(self) -> None: ...
@@ -85,6 +89,10 @@ class Intake:
         """The same for `look_up`."""
         self._start(lambda: self.look_up(lookup), notification=lookup.id)
 
+    def begin_promotion(self, passed: inbox.Passed) -> None:
+        """The same for `promote` and the row that tells of it."""
+        self._start(lambda: self._settle(passed), notification=passed.id)
+
     async def take(self, pending: inbox.Pending) -> None:
         """All steps for one notification. One that joins an attempt is done when that is noted."""
         attempt = await self._admit(pending)
@@ -124,6 +132,13 @@ class Intake:
         finally:
             self._at_work.discard(attempt.id)
 
+    async def promote(self, promotion: Promotion) -> None:
+        """A version of a rollout has passed: hand over what earlier failures left open. Again is fine."""
+        for issue in await issues.healed_by(self._db, promotion):
+            queue = await self._queue()
+            await queue.follow(issue.attempt, promotion)
+            log.info("healed", attempt=issue.attempt, by=promotion.pod_hash, issue=issue.url)
+
     async def catch_up(self) -> None:
         """Take up what is between two steps: rows not admitted, attempts not sealed, bundles not enqueued.
 
@@ -133,6 +148,8 @@ class Intake:
             await _logged(self._admit(pending), notification=pending.id)
         for lookup in await inbox.lookups(self._db):
             self.begin_lookup(lookup)
+        for passed in await inbox.promotions(self._db):
+            await _logged(self._settle(passed), notification=passed.id)
         waiting = (*await incidents.without_bundle(self._db), *await incidents.without_workflow(self._db))
         for attempt in waiting:
             if attempt.id not in self._at_work:
@@ -178,6 +195,10 @@ class Intake:
         attempt = admission.attempt
         log.info("admitted", incident=attempt.incident.key, attempt=attempt.id, opened=admission.opened)
         return attempt if admission.opened else None
+
+    async def _settle(self, passed: inbox.Passed) -> None:
+        await self.promote(passed.promotion)
+        await inbox.settle(self._db, passed.id, self._now())
 
     async def _seal(self, attempt: Attempt) -> Bundle | None:
         """None if it has failed too often: then the attempt ends, for everybody to see, rather than never."""

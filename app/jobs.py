@@ -1,12 +1,13 @@
-"""The worker's durable work: `heal`, one DBOS workflow an attempt, whose one retried step runs the graph.
+"""The worker's durable work: `heal`, one DBOS workflow an attempt, whose one retried step runs the graph, and `follow`.
 
 DBOS decides when a workflow runs and that it runs again after a crash; LangGraph's checkpoint decides where it
 resumes. What makes a repeat harmless is the stages themselves (`ensure`), not the engine.
 """
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import aiosqlite
@@ -20,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from agents.errors import SelfhealError, Transient
 from agents.graph import Ports, State, build
+from agents.incident import Promotion
 from app import queues
 from app.data_folder import engine_url
 
@@ -39,7 +41,7 @@ class Healer:
     """Runs the graph for one attempt, resuming where its last checkpoint stands."""
 
     def __init__(self, ports: Ports, saver: AsyncSqliteSaver) -> None:
-        self._ports = ports
+        self.ports = ports
         self._graph = build(saver)
 
     async def run(self, attempt_id: str) -> None:
@@ -48,7 +50,7 @@ class Healer:
         if snapshot.values and not snapshot.next:
             return
         begin: State | None = None if snapshot.values else {"attempt": attempt_id}
-        await self._graph.ainvoke(begin, config, context=self._ports, durability="sync")
+        await self._graph.ainvoke(begin, config, context=self.ports, durability="sync")
 
 
 async def open_saver(path: Path) -> AsyncSqliteSaver:
@@ -77,15 +79,21 @@ def explain(error: Exception) -> str:
 class Engine:
     """DBOS on the running event loop: takes attempts from the queue and heals them, until it is stopped.
 
-    `heal` runs an attempt, from wherever it stands; `give_up` ends one with a reason, once it cannot be healed.
+    `heal` runs an attempt, from wherever it stands; `give_up` ends one with a reason, once it cannot be healed;
+    `follow` does what is left to do about a reported one, once its rollout has passed a canary.
     """
 
     def __init__(
-        self, data_dir: Path, heal: Callable[[str], Awaitable[None]], give_up: Callable[[str, str], Awaitable[None]]
+        self,
+        data_dir: Path,
+        heal: Callable[[str], Awaitable[None]],
+        give_up: Callable[[str, str], Awaitable[None]],
+        follow: Callable[[str, Promotion], Awaitable[None]],
     ) -> None:
         self._data_dir = data_dir
         self._heal = heal
         self._give_up = give_up
+        self._follow = follow
         self._at_work: set[asyncio.Task[object]] = set()
         self._stopping = False
 
@@ -102,6 +110,7 @@ class Engine:
         }
         DBOS(config=config)
         self._register()
+        self._register_follow()
         DBOS.launch()
         await DBOS.register_queue_async(
             queues.QUEUE, global_concurrency=queues.AT_ONCE, partition_concurrency=1, polling_interval_sec=0.2
@@ -134,16 +143,38 @@ class Engine:
 
         @DBOS.workflow(name=queues.WORKFLOW, max_recovery_attempts=None)
         async def heal_workflow(attempt_id: str) -> None:
-            task = asyncio.current_task()
-            if task is None or self._stopping:
-                raise asyncio.CancelledError
-            self._at_work.add(task)
-            try:
-                await run_graph(attempt_id)
-            except Exception as error:
-                if self._stopping:
-                    raise asyncio.CancelledError from error
-                log.exception("attempt failed", attempt=attempt_id)
-                await end(attempt_id, explain(error))
-            finally:
-                self._at_work.discard(task)
+            with self._registered():
+                try:
+                    await run_graph(attempt_id)
+                except Exception as error:
+                    if self._stopping:
+                        raise asyncio.CancelledError from error
+                    log.exception("attempt failed", attempt=attempt_id)
+                    await end(attempt_id, explain(error))
+
+    def _register_follow(self) -> None:
+        @DBOS.step(name="follow_up", retries_allowed=True, max_attempts=STEP_TRIES, should_retry=is_transient)
+        async def follow_up(attempt_id: str, promotion: dict[str, str]) -> None:
+            await self._follow(attempt_id, Promotion.model_validate(promotion))
+
+        @DBOS.workflow(name=queues.FOLLOW, max_recovery_attempts=MOST_STARTS)
+        async def follow_workflow(attempt_id: str, promotion: dict[str, str]) -> None:
+            with self._registered():
+                try:
+                    await follow_up(attempt_id, promotion)
+                except Exception as error:  # the audit trail has it; the next version that passes tries again
+                    if self._stopping:
+                        raise asyncio.CancelledError from error
+                    log.exception("follow-up failed", attempt=attempt_id)
+
+    @contextlib.contextmanager
+    def _registered(self) -> Iterator[None]:
+        """Whatever runs is known to `stop`, and nothing begins once it has been asked to."""
+        task = asyncio.current_task()
+        if task is None or self._stopping:
+            raise asyncio.CancelledError
+        self._at_work.add(task)
+        try:
+            yield
+        finally:
+            self._at_work.discard(task)

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict
 
 from agents.evidence.origin import HASH_LABEL, mappings, parse_time
-from agents.incident import NAME, Incident
+from agents.incident import NAME, Incident, Promotion
 
 Disposition = Literal["incident", "lookup", "ignored", "signal", "unsupported-kind"]
 """`lookup`: the body is about something of a Rollout, which has to be read before more can be said."""
@@ -32,7 +32,8 @@ FAILURES = frozenset(
 OWNED_FAILURES = FAILURES | {"on-experiment-failed", "on-experiment-error", "on-metric-failed", "on-metric-error"}
 """Of AnalysisRuns and Experiments: a trigger can be subscribed to for these objects as well (argo-contract 1.4)."""
 FAILED = frozenset({"Failed", "Error"})
-SIGNALS = frozenset({"on-rollout-completed", "on-skip-steps"})
+COMPLETED = "on-rollout-completed"
+SIGNALS = frozenset({COMPLETED, "on-skip-steps"})
 ENABLED = "selfheal.io/enabled"
 REVISION = "rollout.argoproj.io/revision"
 DEEPEST = 100
@@ -72,7 +73,8 @@ class Lead(BaseModel):
 class Notification(BaseModel):
     """A body that could be read, and what it does.
 
-    `sighting` stands exactly where the disposition is `incident`, `lead` where it is `lookup`.
+    `sighting` stands exactly where the disposition is `incident`, `lead` where it is `lookup`; `promotion` with the
+    signal that a new version has become the stable one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,6 +87,7 @@ class Notification(BaseModel):
     canary_hash: str | None = None
     sighting: Sighting | None = None
     lead: Lead | None = None
+    promotion: Promotion | None = None
     body: dict[str, Any]
 
 
@@ -113,7 +116,7 @@ def read(raw: bytes, cluster: str) -> Notification:
     if not _is_rollout(rollout):
         return found.model_copy(update=_owned(rollout, trigger, cluster))
     if trigger in SIGNALS:
-        return found
+        return found.model_copy(update={"promotion": _promoted(rollout, cluster) if trigger == COMPLETED else None})
     if trigger not in FAILURES:
         return found.model_copy(update={"disposition": "unsupported-kind", "reason": f"trigger {trigger}"})
     enabled = _text(_mapping(metadata.get("annotations")).get(ENABLED)) or "true"
@@ -149,6 +152,23 @@ def identify(rollout: Mapping[str, Any], cluster: str) -> Incident | str:
         revision=_name(_mapping(metadata.get("annotations")).get(REVISION)) or "",
         stable_hash=stable,
     )
+
+
+def _promoted(rollout: Mapping[str, Any], cluster: str) -> Promotion | None:
+    """Of a completed update: the body still has the old stable version, and a first deployment none (FINDINGS 2, 4)."""
+    completed = identify(rollout, cluster)
+    return promotion_of(rollout, cluster) if isinstance(completed, Incident) else None
+
+
+def promotion_of(rollout: Mapping[str, Any], cluster: str) -> Promotion | None:
+    """The version that the Rollout is at, as one that has passed; None where its names cannot be read."""
+    metadata, status = _mapping(rollout.get("metadata")), _mapping(rollout.get("status"))
+    namespace, name = _name(metadata.get("namespace")), _name(metadata.get("name"))
+    pod_hash = _name(status.get("currentPodHash"))
+    if namespace is None or name is None or pod_hash is None:
+        return None
+    revision = _name(_mapping(metadata.get("annotations")).get(REVISION)) or ""
+    return Promotion(cluster=cluster, namespace=namespace, rollout=name, pod_hash=pod_hash, revision=revision)
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

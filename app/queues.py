@@ -1,7 +1,7 @@
-"""The intake's hand-over to the worker: enqueue `heal`, once an attempt. Names that both sides share live here.
+"""The intake's hand-over to the worker: `heal` once an attempt, `follow` once an attempt and version that passed later.
 
-Starting a workflow is DBOS's business; the intake only writes the queue entry. The attempt's id is the workflow's,
-so enqueueing twice is one workflow.
+Names that both sides share live here. Starting a workflow is DBOS's business; the intake only writes the queue entry.
+Its id is made of the attempt's, so enqueueing twice is one workflow.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSClient, EnqueueOptions
 
+from agents.incident import Promotion
 from app.data_folder import engine_url
 
 APPLICATION = "selfheal"
@@ -17,6 +18,7 @@ VERSION = "1"
 """Graph compatibility: raised when a checkpoint of the old graph cannot be resumed by the new one."""
 QUEUE = "heal"
 WORKFLOW = "heal"
+FOLLOW = "follow"
 AT_ONCE = 2
 
 
@@ -44,6 +46,17 @@ class HealQueue:
             "queue_partition_key": partition,
         }
         await self._client.enqueue_async(options, attempt_id)
+
+    async def follow(self, attempt_id: str, promotion: Promotion) -> None:
+        """Enqueue what is left to do about a reported attempt whose rollout has passed a canary since."""
+        options: EnqueueOptions = {
+            "queue_name": QUEUE,
+            "workflow_name": FOLLOW,
+            "workflow_id": f"{attempt_id}-{promotion.pod_hash}",
+            "app_version": VERSION,
+            "queue_partition_key": f"{promotion.cluster}/{promotion.namespace}/{promotion.rollout}",
+        }
+        await self._client.enqueue_async(options, attempt_id, promotion.model_dump())
 
     async def close(self) -> None:
         await asyncio.to_thread(self._client.destroy)

@@ -15,7 +15,7 @@ from agents.incident import Incident
 from agents.redaction import Redactor
 from app.intake import Intake
 from app.listening import Feed, Listener
-from app.notification import ENABLED, Notification, Sighting, identify
+from app.notification import ENABLED, Notification, Sighting, identify, promotion_of
 from app.store import inbox
 from app.store.database import Database
 
@@ -58,6 +58,7 @@ class Reconciler:
             self._onlooker(cluster, rollout)
         found = sighting_of(rollout, cluster)
         if found is None:
+            await self._see_promoted(rollout, cluster)
             return
         row = _row(found)
         if row in self._known:
@@ -76,6 +77,19 @@ class Reconciler:
         await inbox.put(self._db, row, cluster, notification, Redactor().redact_json(body), self._now())
         self._remember(row)
         self._intake.begin(inbox.Pending(id=row, sighting=found))
+
+    async def _see_promoted(self, rollout: dict[str, Any], cluster: str) -> None:
+        """A healthy Rollout, once a version: its own notification of that may have been lost."""
+        status = dig(rollout, "status")
+        if status.get("phase") != "Healthy" or status.get("stableRS") != status.get("currentPodHash"):
+            return
+        promotion = promotion_of(rollout, cluster)
+        if promotion is None:
+            return
+        seen = promotion.model_dump_json()
+        if seen not in self._known:
+            await self._intake.promote(promotion)
+            self._remember(seen)
 
     def _seer(self, cluster: str) -> Callable[[dict[str, Any]], Any]:
         async def see(rollout: dict[str, Any]) -> None:

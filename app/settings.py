@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of the local forge; `file:` repository URLs are allowed only below it.",
     )
+    mirrors_gb: float = Field(
+        default=20,
+        gt=0,
+        description="Room for the mirrors of repositories in GiB; beyond it, those used least recently are removed.",
+    )
     github_token: SecretStr | None = Field(
         default=None,
         description="GitHub token that may write contents, pull requests and issues; or use an App.",

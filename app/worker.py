@@ -12,11 +12,12 @@ from typing import Any
 
 import structlog
 
-from agents.audit import Act
+from agents.audit import Act, AuditedForge
 from agents.budget import Limits, Models
 from agents.evidence import Bundle, Registry
+from agents.followup import close_healed
 from agents.graph import Ports
-from agents.incident import IN_PROGRESS, State
+from agents.incident import IN_PROGRESS, Promotion, State
 from agents.outcome import Outcome, final_state
 from agents.redaction import Redactor
 from app import jobs, telemetry
@@ -30,7 +31,7 @@ from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
 from app.settings import Settings, read_policy, read_registry_credentials
-from app.store import audit, bundles, incidents
+from app.store import audit, bundles, incidents, issues
 from app.store.database import Database, migrate
 
 LOCK_PATIENCE_SECONDS = 15.0
@@ -78,7 +79,8 @@ async def build_ports(settings: Settings, db: Database, models: Models | None = 
     uid = settings.sandbox_uid if as_root and settings.sandbox == "bubblewrap" else None
     forge_dir = settings.forge_dir or settings.data_dir / "forge"
     github = Access(settings.github) if settings.github else None
-    mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir, github)
+    most_bytes = int(settings.mirrors_gb * 1024**3)
+    mirrors = Mirrors(settings.data_dir / "mirrors", forge_dir, github, most_bytes)
     limits = BoxLimits(seconds=settings.sandbox_seconds, memory_mb=settings.sandbox_memory_mb, uid=uid)
     owner = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:12]
     trees = Trees(mirrors, settings.sandbox_dir, uid, prefix=f"tree-{owner}")
@@ -143,7 +145,10 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
             detail = Redactor().redact_text(reason)[:MOST_DETAIL]
             await incidents.advance(db, attempt_id, State.FAILED, utc_now(), detail)
 
-    engine = jobs.Engine(settings.data_dir, heal, give_up)
+    async def follow(attempt_id: str, promotion: Promotion) -> None:
+        await follow_up(db, healer.ports, attempt_id, promotion)
+
+    engine = jobs.Engine(settings.data_dir, heal, give_up, follow)
     await engine.launch()
     log.info("worker ready")
     await stop.wait()
@@ -151,6 +156,18 @@ async def work(settings: Settings, *, with_parent: bool, wrap: Callable[[Ports],
     await closing.aclose()
     await saver.conn.close()
     await db.close()
+
+
+async def follow_up(db: Database, ports: Ports, attempt_id: str, promotion: Promotion) -> None:
+    """Close the issue that an attempt left, and note what came of it; nothing where that was noted before."""
+    for issue in await issues.healed_by(db, promotion):
+        if issue.attempt == attempt_id:
+            forge = AuditedForge(ports.forge, ports.journal, attempt_id, ())
+            async with ports.turns.at(issue.repository):
+                said = await close_healed(issue.repository, issue.incident, promotion, forge)
+            done = Act(action=issues.FOLLOWED, target=issue.url, phase="done", result=said)
+            await ports.journal.note(attempt_id, done)
+            log.info("followed up", attempt=attempt_id, result=said)
 
 
 async def _in_progress(db: Database, attempt_id: str) -> bool:

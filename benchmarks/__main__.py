@@ -9,7 +9,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import Result, ack, capture, crash, diagnose, fuzz, loop, reduce, repository, start, storm, tokens
+from benchmarks import (
+    Result,
+    ack,
+    capture,
+    checkout,
+    crash,
+    diagnose,
+    fuzz,
+    loop,
+    reduce,
+    repository,
+    start,
+    storm,
+    tokens,
+)
 
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "start": start.measure,
@@ -23,6 +37,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "crash": crash.measure,
     "fuzz": fuzz.measure,
     "repository": repository.measure,
+    "checkout": checkout.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"
 

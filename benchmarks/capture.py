@@ -29,6 +29,7 @@ from app.recorder import Recorder
 from app.store import bundles
 from app.store.database import Database, migrate
 from benchmarks import Result
+from tests.fakes import FakeQueue
 from tests.replay.recording import Recording, enlarged, load, renamed, scenarios
 from tests.replay.server import ReplayServer
 
@@ -66,20 +67,6 @@ class _Timed(LiveCluster):
         if self.first_log is None and text.text:
             self.first_log = time.monotonic()
         return text
-
-
-class _Queue:
-    """What was handed over to be healed."""
-
-    def __init__(self) -> None:
-        self.entries: set[str] = set()
-
-    async def put(self, attempt_id: str, partition: str) -> None:
-        del partition
-        self.entries.add(attempt_id)
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
 
 
 async def _snapshots(recording: Recording) -> list[tuple[float, float]]:
@@ -140,9 +127,9 @@ async def _storm() -> dict[str, Any]:
     """Many rollouts that fail one after another, which nobody notifies: the reconciler and the recorder alone."""
     recording = load("01")
     many = [renamed(recording, f"shop-{at}", at * STORM_SECONDS / ROLLOUTS) for at in range(ROLLOUTS)]
-    queue = _Queue()
+    queue = FakeQueue()
 
-    async def get_queue() -> _Queue:
+    async def get_queue() -> FakeQueue:
         return queue
 
     with tempfile.TemporaryDirectory(prefix="selfheal-capture-") as folder:

@@ -3,6 +3,7 @@
 The functions are those of the triage (`Digest.add`, `compare`, `excerpt`). Speed and memory are those of a process of
 its own on one core, from opening the file to the excerpt. The needles are warnings among errors that mean nothing:
 one line in 100,000; a cause at a tenth of the log with thousands of errors after it; a line in one of 20 pods only.
+Logs that are too long for a bundle go all the way to the diagnosis (`sealed`).
 """
 
 import json
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 
 from agents.budget import tokens_of
 from agents.logs import Digest, compare, digest, excerpt
-from benchmarks import Result
+from benchmarks import Result, sealed
 from benchmarks.generated_logs import NEEDLE, Form, Written, write
 
 LINES = 1_000_000
@@ -52,6 +53,8 @@ def measure() -> Result:
     with tempfile.TemporaryDirectory(prefix="selfheal-reduce-") as folder:
         speeds = {form: _speeds(Path(folder), form) for form in FORMS}
         kept, grepped, tokens = _needles(Path(folder))
+        named = sealed.needles(Path(folder))
+        sealing, newest = sealed.sealing(Path(folder))
     rates = {form: round(LINES / speeds[form].reduced[-1].seconds) for form in FORMS}
     memory = max(one.memory_mb for form in FORMS for one in speeds[form].reduced)
     growth = max(speeds[form].growth for form in FORMS)
@@ -62,6 +65,7 @@ def measure() -> Result:
     faults += [f"{memory:.0f} MB, {MOST_MB} are the goal"] if memory >= MOST_MB else []
     faults += [f"twice the lines take {growth:.1f} times as long a line"] if growth > MOST_GROWTH else []
     faults += [f"needle not kept: {name}" for name, is_kept in kept.items() if not is_kept]
+    faults += [f"the cause was not named: {name}" for name, one in named.items() if not one.named]
     figures = {
         "lines_per_s": rates["plain"],
         "lines_per_s_json": rates["json"],
@@ -71,12 +75,17 @@ def measure() -> Result:
         "tokens_before": speeds["plain"].written.size // 4,
         "tokens_after": speeds["plain"].reduced[-1].tokens,
         "worst_growth_2x": round(growth, 2),
+        "causes_named_of_long_logs": f"{sum(one.named for one in named.values())} of {len(named)}",
+        "diagnose_long_log_s": max(one.seconds for one in named.values()),
+        "diagnose_long_log_mb": max(one.memory_mb for one in named.values()),
+        "sealing_s": sealing,
     }
     baselines = {
         "lines_per_s": speeds["plain"].naive,
         "lines_per_s_json": speeds["json"].naive,
         "needles_kept": f"{sum(grepped.values())} of {len(grepped)}",
         "tokens_after": tokens,
+        "sealing_s": newest,
     }
     return Result(figures, baselines, tuple(faults))
 

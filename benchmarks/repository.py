@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks import Result
@@ -76,8 +76,11 @@ def text_of(number: int, version: int) -> str:
     )
 
 
-def generate(path: Path) -> tuple[str, str, str]:
-    """Write the repository with `git fast-import`; the stable, the canary and the culprit's commit."""
+def generate(path: Path, beside: Callable[[int], str] = lambda _: "") -> tuple[str, str, str]:
+    """Write the repository with `git fast-import`; the stable, the canary and the culprit's commit.
+
+    `beside` is what else the module of that number holds, in all its versions.
+    """
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
     marks = path / "marks"
     with subprocess.Popen(
@@ -85,7 +88,7 @@ def generate(path: Path) -> tuple[str, str, str]:
     ) as process:
         if process.stdin is None:
             raise TypeError("the process was started without a pipe")
-        for part in _stream():
+        for part in _stream(beside):
             process.stdin.write(part.encode())
     if process.returncode != 0:
         raise RuntimeError("git fast-import failed")
@@ -93,10 +96,11 @@ def generate(path: Path) -> tuple[str, str, str]:
     return shas[str(COMMITS - RANGE)], shas[str(COMMITS)], shas[str(COMMITS - RANGE + CULPRIT)]
 
 
-def _stream() -> Iterator[str]:
+def _stream(beside: Callable[[int], str]) -> Iterator[str]:
     """The commits in the format of fast-import; the first one has all files, each later one changes some."""
     chance = random.Random(1)  # noqa: S311 - the same repository each time
-    yield _head(1, "Start") + "".join(_file(path_of(number), text_of(number, 0)) for number in range(FILES))
+    yield _head(1, "Start")
+    yield from (_file(path_of(number), text_of(number, 0) + beside(number)) for number in range(FILES))
     for commit in range(2, COMMITS + 1):
         changes = {number: text_of(number, commit) for number in chance.sample(range(FILES), chance.randint(1, 4))}
         if commit > COMMITS - RANGE:
@@ -104,7 +108,8 @@ def _stream() -> Iterator[str]:
             changes = {number: text_of(number, commit) for number in changes}
         if commit >= COMMITS - RANGE + CULPRIT and (FAILING in changes or commit == COMMITS - RANGE + CULPRIT):
             changes[FAILING] = text_of(FAILING, commit).replace(f'item.get("price", {FAILING})', 'item.get("price")')
-        yield _head(commit, f"Change {commit}") + "".join(_file(path_of(one), text) for one, text in changes.items())
+        files = (_file(path_of(one), text + beside(one)) for one, text in changes.items())
+        yield _head(commit, f"Change {commit}") + "".join(files)
 
 
 def _head(number: int, subject: str) -> str:

@@ -50,6 +50,11 @@ def yard() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def mode() -> Mode:
+    """The strongest that this machine has."""
+    return "bubblewrap" if shutil.which("bwrap") else "process"
+
+
 def box(mode: Mode, seconds: float = 10, memory_mb: int = 1024) -> Box:
     return Box(mode, Limits(seconds=seconds, memory_mb=memory_mb, uid=UID))
 

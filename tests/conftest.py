@@ -10,8 +10,11 @@ from typing import NoReturn
 
 import pytest
 
+from app.adapters.checkout import GitRepository
 from app.store.database import Database, migrate
 from tests.github_server import WRITER, GitHubServer, Grant
+from tests.mirrored import Mirrored, mirrors_of, serve
+from tests.scratch import Scratch
 
 IN_CI = bool(os.environ.get("CI"))  # noqa: TID251
 TEST_KUBECONFIG = os.environ.get("SELFHEAL_TEST_KUBECONFIG", "")  # noqa: TID251
@@ -117,3 +120,14 @@ def github(tmp_path: Path) -> Iterator[GitHubServer]:
     repository.push("main", {"shop/app.py": "price = 1\n", "run.sh": "exec shop\n"}, modes={"run.sh": "100755"})
     with server.running():
         yield server
+
+
+@pytest.fixture
+def mirrored(request: pytest.FixtureRequest, tmp_path: Path) -> Mirrored:
+    """Opens a repository as the service does one on GitHub; the server is started for who asks."""
+
+    async def open_mirror(scratch: Scratch) -> GitRepository:
+        github: GitHubServer = request.getfixturevalue("github")
+        return await mirrors_of(github, tmp_path).open(serve(github, scratch))
+
+    return open_mirror

@@ -2,18 +2,21 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
+from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
 
 
 @dataclass
 class _Pull:
     record: Record
     head: str
+    labels: set[str] = field(default_factory=set)
+    reviewers: set[str] = field(default_factory=set)
+    ever: Attention = field(default_factory=Attention)
 
 
 class FakeForge:
@@ -28,6 +31,18 @@ class FakeForge:
         self._issues: dict[str, list[Record]] = {url: [] for url in branches}
         self._comments: dict[tuple[str, int], list[Comment]] = {}
         self.created: list[str] = []
+        self.authors: dict[str, str] = {}
+        """The account that wrote a commit."""
+        self.strangers: set[str] = set()
+        """Accounts that cannot be asked for a review."""
+
+    def labels(self, url: str, number: int) -> set[str]:
+        """Those that are on it now; a person takes one off by changing the set."""
+        return self._pull(url, number).labels
+
+    def reviewers(self, url: str, number: int) -> set[str]:
+        """Who is asked now; a person takes a request back by changing the set."""
+        return self._pull(url, number).reviewers
 
     def pull_requests(self, url: str) -> tuple[Record, ...]:
         return tuple(pull.record for pull in self._pulls[url])
@@ -41,9 +56,15 @@ class FakeForge:
             if pull.record.number == number:
                 pull.record = pull.record.model_copy(update=changes)
 
+    def edit_issue(self, url: str, number: int, **changes: Any) -> None:
+        """What a person does to an issue."""
+        self._issues[url] = [
+            one.model_copy(update=changes) if one.number == number else one for one in self._issues[url]
+        ]
+
     def add_merged(self, url: str, body: str, sha: str) -> None:
         """A pull request of earlier, merged as `sha`."""
-        record = self._record(url, len(self._pulls[url]) + 1, "pulls", Text(title="t", body=body))
+        record = self._record(url, self._next(url), "pulls", Text(title="t", body=body))
         merged = {"state": "merged", "merged_as": sha, "branch": f"selfheal/{sha[:10]}", "base": self._default}
         self._pulls[url].append(_Pull(record.model_copy(update=merged), f"selfheal/{sha[:10]}"))
 
@@ -80,7 +101,7 @@ class FakeForge:
                 raise Denied(f"there is no branch {needed} in {url}")
         if any(pull.head == branch and pull.record.state == "open" for pull in self._pulls[url]):
             raise Conflict(f"a pull request for {branch} is open already")
-        record = self._record(url, len(self._pulls[url]) + 1, "pulls", text)
+        record = self._record(url, self._next(url), "pulls", text)
         record = record.model_copy(update={"branch": branch, "base": base})
         self._pulls[url].append(_Pull(record, branch))
         self.created.append(f"pull request {branch} -> {base}")
@@ -97,6 +118,41 @@ class FakeForge:
         ours = [pull.record for pull in reversed(self._pulls[url]) if incident_of(pull.record.body)]
         closed = [record for record in ours if record.state != "open"]
         return (*(record for record in ours if record.state == "open"), *closed[:MOST_CLOSED])
+
+    async def attention(self, url: str, number: int) -> Attention:
+        return self._pull(url, number).ever
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        pull = self._pull(url, number)
+        pull.labels |= set(labels)
+        known = {*pull.ever.labels, *(label.lower() for label in labels)}
+        pull.ever = pull.ever.model_copy(update={"labels": frozenset(known)})
+        self.created.append(f"labels of {number}: {', '.join(labels)}")
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        pull = self._pull(url, number)
+        refused = [name for name in reviewers if name in self.strangers or name == pull.record.author]
+        if refused:
+            raise Denied(f"{', '.join(refused)} cannot be asked")
+        pull.reviewers |= set(reviewers)
+        known = {*pull.ever.reviewers, *(name.lower() for name in reviewers)}
+        pull.ever = pull.ever.model_copy(update={"reviewers": frozenset(known)})
+        self.created.append(f"reviewers of {number}: {', '.join(reviewers)}")
+
+    async def account(self, url: str, commit: str) -> str | None:
+        self._heads(url)
+        return self.authors.get(commit)
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        self._heads(url)
+        return f"{url}/blob/{commit}/{path}{f'#L{line}' if line else ''}" if path else f"{url}/commit/{commit}"
+
+    def _pull(self, url: str, number: int) -> _Pull:
+        self._heads(url)
+        for pull in self._pulls[url]:
+            if pull.record.number == number:
+                return pull
+        raise Denied(f"there is no pull request {number}")
 
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return tuple(self._thread(url, number))
@@ -115,23 +171,29 @@ class FakeForge:
 
     def _thread(self, url: str, number: int) -> list[Comment]:
         self._heads(url)
-        if number not in {pull.record.number for pull in self._pulls[url]}:
-            raise Denied(f"there is no pull request {number}")
+        if number not in range(1, self._next(url)):
+            raise Denied(f"there is no pull request or issue {number}")
         return self._comments.setdefault((url, number), [])
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
+    def _next(self, url: str) -> int:
+        """Pull requests and issues of a repository are counted together."""
+        return len(self._pulls[url]) + len(self._issues[url]) + 1
+
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
         self._heads(url)
-        for record in self._issues[url]:
-            if incident_of(record.body) == incident:
-                return record
-        return None
+        return issue_about(self._issues[url], incident, cause)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         self._heads(url)
-        record = self._record(url, len(self._issues[url]) + 1, "issues", text)
+        record = self._record(url, self._next(url), "issues", text)
         self._issues[url].append(record)
         self.created.append(f"issue {text.title}")
         return record
+
+    async def close_issue(self, url: str, number: int) -> None:
+        if not any(one.number == number for one in self._issues[url]):
+            raise Denied(f"there is no issue {number}")
+        self.edit_issue(url, number, state="closed")
 
     def _heads(self, url: str) -> dict[str, str]:
         if url not in self.branches:
@@ -146,4 +208,5 @@ class FakeForge:
             draft=text.draft,
             title=text.title,
             body=text.body,
+            author="selfheal",
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agents.changes import MOST_MATCHES, Blamed, Commit, FileText, Match, Repository
+from agents.changes import MOST_MATCHES, Blamed, Commit, FileText, Match, Repository, is_lfs_pointer
 from agents.errors import Denied
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -61,6 +61,10 @@ class FakeRepository:
         said = self.history[self.shas.index(commit)]
         return f"{said.subject}\n\n{said.body}" if said.body else f"{said.subject}\n"
 
+    async def subjects(self, commit: str, most: int) -> tuple[str, ...]:
+        self._tree(commit)
+        return tuple(one.subject for one in self.history[self.shas.index(commit) :: -1])[:most]
+
     async def messages_with(self, old: str, new: str, text: str) -> tuple[str, ...]:
         if not text or "\n" in text:
             raise Denied("what is searched for must be one line, or a part of one")
@@ -100,6 +104,8 @@ class FakeRepository:
             return FileText(status="gone", reason=f"{path} is not in the commit")
         if "\0" in text:
             return FileText(status="denied", reason=f"{path} is not text")
+        if is_lfs_pointer(text):
+            return FileText(status="denied", reason=f"{path} is kept in Git LFS")
         return FileText(status="ok", text=text)
 
     async def read_all(self, commit: str, paths: Sequence[str]) -> dict[str, str]:

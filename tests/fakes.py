@@ -22,6 +22,7 @@ from agents.evidence import (
     Registry,
     Target,
 )
+from agents.incident import Promotion
 from agents.pull_request import Forge
 from agents.verification import Completed, Request, Sandbox, Served, Workspace
 from app.intake import Queue
@@ -196,9 +197,13 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.entries: dict[str, str] = {}
+        self.followed: dict[str, Promotion] = {}
 
     async def put(self, attempt_id: str, partition: str) -> None:
         self.entries.setdefault(attempt_id, partition)
+
+    async def follow(self, attempt_id: str, promotion: Promotion) -> None:
+        self.followed.setdefault(attempt_id, promotion)
 
     async def close(self) -> None:
         """Nothing to let go."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from agents.errors import Transient
 from agents.patch import FileChange
-from agents.pull_request import Comment, Forge, Head, Record, Text, Wanted
+from agents.pull_request import LABEL, Attention, Comment, Forge, Head, Record, Text, Wanted, WantedIssue
 from app.adapters.forge_local import LocalForge
 from tests.fakes import FakeForge
 from tests.scratch import Scratch
@@ -43,6 +43,22 @@ class Site(ABC):
     def edit(self, number: int, **changes: Any) -> None:
         """A person changes a pull request."""
 
+    @abstractmethod
+    def reopen(self, number: int) -> None:
+        """A person opens an issue again."""
+
+    @abstractmethod
+    def labels(self, number: int) -> set[str]:
+        """What a pull request is labelled with now."""
+
+    @abstractmethod
+    def reviewers(self, number: int) -> set[str]:
+        """Who is asked to review it now."""
+
+    @abstractmethod
+    def clear(self, number: int) -> None:
+        """A person takes every label off, and every request for a review back."""
+
     def wanted(self, after: str | None = AFTER, **changes: Any) -> Wanted:
         wanted = Wanted(
             repository=self.url,
@@ -56,6 +72,8 @@ class Site(ABC):
             text="It failed.",
             draft=True,
             fix=FIX,
+            labels=(LABEL,),
+            reviewers=("ana", "acme/payments"),
         )
         return wanted.model_copy(update=changes)
 
@@ -82,6 +100,19 @@ class FakeSite(Site):
 
     def edit(self, number: int, **changes: Any) -> None:
         self.fake.edit(self.url, number, **changes)
+
+    def labels(self, number: int) -> set[str]:
+        return self.fake.labels(self.url, number)
+
+    def reviewers(self, number: int) -> set[str]:
+        return self.fake.reviewers(self.url, number)
+
+    def clear(self, number: int) -> None:
+        self.labels(number).clear()
+        self.reviewers(number).clear()
+
+    def reopen(self, number: int) -> None:
+        self.fake.edit_issue(self.url, number, state="open", reopened=True)
 
 
 class LocalSite(Site):
@@ -110,6 +141,23 @@ class LocalSite(Site):
         path = self.folder / "acme" / "shop.pulls" / f"{number}.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
+    def labels(self, number: int) -> set[str]:
+        return set(self._raw(number).get("labels", ()))
+
+    def reviewers(self, number: int) -> set[str]:
+        return set(self._raw(number).get("reviewers", ()))
+
+    def clear(self, number: int) -> None:
+        self.edit(number, labels=[], reviewers=[])
+
+    def reopen(self, number: int) -> None:
+        path = self.folder / "acme" / "shop.issues" / f"{number}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"state": "open"}))
+
+    def _raw(self, number: int) -> dict[str, Any]:
+        raw: dict[str, Any] = json.loads((self.folder / "acme" / "shop.pulls" / f"{number}.json").read_text())
+        return raw
+
     def _records(self, kind: str) -> list[Record]:
         paths = sorted((self.folder / "acme" / f"shop.{kind}").glob("*.json"))
         return [_record(json.loads(path.read_text())) for path in paths]
@@ -117,6 +165,14 @@ class LocalSite(Site):
 
 def _record(raw: dict[str, Any]) -> Record:
     return Record.model_validate({"branch": raw.get("head"), **raw})
+
+
+def wanted_issue(url: str, incident: str = KEY, **changes: Any) -> WantedIssue:
+    """The issue of an incident whose cause no other has."""
+    wanted = WantedIssue(
+        repository=url, incident=incident, attempt=1, cause=None, title="Canary failed", text="Why.", line="again"
+    )
+    return wanted.model_copy(update=changes)
 
 
 SITES: dict[str, Callable[[Path], Site]] = {"fake": FakeSite, "local": LocalSite}
@@ -171,6 +227,21 @@ class CutForge:
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._pass(self._forge.our_pull_requests(url))
 
+    async def attention(self, url: str, number: int) -> Attention:
+        return await self._pass(self._forge.attention(url, number))
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        await self._pass(self._forge.add_labels(url, number, labels))
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        await self._pass(self._forge.request_reviews(url, number, reviewers))
+
+    async def account(self, url: str, commit: str) -> str | None:
+        return await self._pass(self._forge.account(url, commit))
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        return await self._pass(self._forge.page(url, commit, path, line))
+
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return await self._pass(self._forge.comments(url, number))
 
@@ -180,8 +251,11 @@ class CutForge:
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
         await self._pass(self._forge.update_comment(url, number, comment, body))
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._pass(self._forge.find_issue(url, incident))
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._pass(self._forge.find_issue(url, incident, cause))
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._pass(self._forge.create_issue(url, text))
+
+    async def close_issue(self, url: str, number: int) -> None:
+        await self._pass(self._forge.close_issue(url, number))

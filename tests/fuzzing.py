@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agents.frames import find_traces
 from agents.frames.finding import READERS
-from agents.logs import compare, digest, events_of, excerpt, level_of, mask, rows_of, strip_prefix
+from agents.logs import compare, cut, digest, events_of, excerpt, level_of, mask, rows_of, strip_prefix
 from agents.redaction import Redactor
 from agents.traffic import answers_in
 
@@ -51,6 +51,7 @@ def targets() -> Mapping[str, Target]:
     found["logs.digest"] = lambda text: digest([("log", text)])
     found["logs.compare"] = _both_sides
     found["traffic"] = lambda text: answers_in("log", text.split("\n"))
+    found["logs.cut"] = lambda text: cut(text, max(2048, len(text) // 3))
     found["redaction"] = lambda text: Redactor().redact_text(text)
     return found
 

@@ -107,16 +107,20 @@ class House:
 
 
 class Fuse:
-    """Counts the calls of all ports, and burns at the `at`-th (from 1): before it, or after it took effect."""
+    """Counts the calls of all ports, and burns at the `at`-th (from 1): before it, or after it took effect.
 
-    def __init__(self, at: int = 0, *, after: bool = False) -> None:
-        self.at, self.after, self.calls = at, after, 0
+    With `name`, only the calls of that name are counted.
+    """
+
+    def __init__(self, at: int = 0, *, after: bool = False, name: str | None = None) -> None:
+        self.at, self.after, self.calls, self.name = at, after, 0, name
         self.where = ""
         self.seen: list[str] = []
 
     def ports(self, ports: Ports) -> Ports:
         names = ("journal", "repositories", "forge", "sandbox", "workspace")
-        return Ports(**{name: cast("Any", _Fused(getattr(ports, name), self)) for name in names}, policy=ports.policy)
+        fused = {name: cast("Any", _Fused(getattr(ports, name), self)) for name in names}
+        return Ports(**fused, policy=ports.policy, turns=ports.turns)
 
 
 class _Fused:
@@ -129,9 +133,10 @@ class _Fused:
         call, fuse = getattr(self._port, name), self._fuse
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
-            fuse.calls += 1
+            counts = fuse.name in {None, name}
+            fuse.calls += counts
             fuse.seen.append(name)
-            burns = fuse.calls == fuse.at
+            burns = counts and fuse.calls == fuse.at
             if burns:
                 fuse.where = name
             if burns and not fuse.after:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 BASE = "base"
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 WHO = "Ana Ruiz <ana@acme.example>"
+REGULAR, SUBMODULE = "100644", "160000"
 Tree = Mapping[str, str]
 
 
@@ -47,19 +48,24 @@ class History(BaseModel):
     commits: tuple[Step, ...] = ()
     stable: str = BASE
     canary: str
+    tip: str | None = None
+    """Where `main` is; None: at the canary's commit."""
+    modes: Mapping[str, str] = {}
+    """Path -> git's mode, for what is not 100644. A link's text is where it leads, a submodule's its commit."""
 
 
 def make_repository(history: History, folder: Path) -> dict[str, str]:
     """Write the history as a bare repository; id -> sha. `ValueError` names the commit that cannot be made."""
     trees, parents = _grow(history)
-    for named in (history.stable, history.canary):
+    tip = history.tip or history.canary
+    for named in (history.stable, history.canary, tip):
         if named not in trees:
             raise ValueError(f"there is no commit {named!r}; there are {', '.join(trees)}")
     _git(folder.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(folder))
     marks = folder / "marks"
     stream = "".join(_commit(at, name, history, trees, parents) for at, name in enumerate(trees, 1))
     numbers = {name: at for at, name in enumerate(trees, 1)}
-    tail = f"reset refs/heads/main\nfrom :{numbers[history.canary]}\n\n"
+    tail = f"reset refs/heads/main\nfrom :{numbers[tip]}\n\n"
     _git(folder, "fast-import", "--quiet", f"--export-marks={marks}", stdin=(stream + tail).encode())
     shas = dict(line.split(" ") for line in marks.read_text().splitlines())
     return {name: shas[f":{number}"] for name, number in numbers.items()}
@@ -156,8 +162,17 @@ def _commit(
     numbers = {known: number for number, known in enumerate(trees, 1)}
     lines = [f"commit refs/heads/{name}", f"mark :{at}", f"author {when}", f"committer {when}", _data(subject)]
     lines += [f"{'merge' if n else 'from'} :{numbers[parent]}" for n, parent in enumerate(parents[name])]
-    lines += ["deleteall", *(f'M 100644 inline "{path}"\n{_data(text)}' for path, text in trees[name].items())]
+    lines += [
+        "deleteall",
+        *(_entry(path, text, history.modes.get(path, REGULAR)) for path, text in trees[name].items()),
+    ]
     return "\n".join(lines) + "\n\n"
+
+
+def _entry(path: str, text: str, mode: str) -> str:
+    if mode == SUBMODULE:
+        return f'M {mode} {text} "{path}"'
+    return f'M {mode} inline "{path}"\n{_data(text)}'
 
 
 def _data(text: str) -> str:

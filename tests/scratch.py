@@ -19,13 +19,14 @@ WHO = {
 
 
 class Scratch:
-    """The repository at `path`, with one branch `main`."""
+    """The repository at `path`, which is made with one branch `main` where there is none yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shas: list[str] = []
-        path.mkdir(parents=True)
-        self.git("init", "--quiet", "--bare", "--initial-branch=main")
+        if not (path / "HEAD").is_file():
+            path.mkdir(parents=True)
+            self.git("init", "--quiet", "--bare", "--initial-branch=main")
 
     @property
     def url(self) -> str:

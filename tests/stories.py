@@ -1,13 +1,16 @@
 """Cases as a report tells them: the kind of failure that the service is for, with genuine-looking evidence."""
 
+from typing import Literal
+
 from agents.diagnosis import Claim, Diagnosis, Location
-from agents.evidence import Citation, Item, Manifest
+from agents.evidence import Citation, Failing, Item, Manifest, Missed
 from agents.evidence.nouns import Version
 from agents.patch import FileChange, Patch
-from agents.report import Story
+from agents.report import Convention, Links, Reviewer, Story
 from agents.verification import Check, Verification
 from tests.fakes import START
 
+Kind = Literal["replay", "start", "latency", "render", "none"]
 KEY = "4f1c0a9be2d87351a06c3e5f9b284d70"
 CULPRIT = "9b2e6f10c4d85a7713e0b4c2a96f8d5501e7a3bc"
 CANARY = "51c07d2f9e8b6a43d0172c5be9f4a8637d0e1b92"
@@ -110,4 +113,124 @@ REFUTED = VERIFIED.model_copy(
         "unchecked": ("the failure is still there after the patch", *VERIFIED.unchecked),
     }
 )
-STORY = Story(bundle=BUNDLE, diagnosis=DIAGNOSIS, patch=PATCH, verification=VERIFIED)
+FAILING = Failing(
+    at=START,
+    message='RolloutAborted: Rollout aborted update to revision 7: Metric "success-rate" assessed Failed',
+    missed=(
+        Missed(
+            name="success-rate",
+            phase="Failed",
+            values=("0.62", "0.58"),
+            conditions=(("successCondition", "result >= 0.95"),),
+            verdict="failed (2) > failureLimit (1)",
+        ),
+    ),
+)
+LINKS = Links(
+    location=f"{URL}/blob/{CANARY}/checkout/basket.py#L27",
+    culprit=f"{URL}/commit/{CULPRIT}",
+    canary=f"{URL}/commit/{CANARY}",
+    stable=f"{URL}/commit/{BUNDLE.stable.commit}",
+    patched=f"{URL}/commit/{CANARY}",
+)
+STORY = Story(
+    bundle=BUNDLE,
+    diagnosis=DIAGNOSIS,
+    failing=FAILING,
+    patch=PATCH.model_copy(update={"undoes": CULPRIT}),
+    verification=VERIFIED,
+    links=LINKS,
+    reviewers=(
+        Reviewer(name="ana", why=f"wrote {CULPRIT[:12]}"),
+        Reviewer(name="acme/payments", why="owns checkout/catalogue.py"),
+    ),
+)
+"""A verified revert."""
+
+
+def _run(kind: Kind, command: str, before: str, after: str) -> Verification:
+    """A verification of another kind, red before and green after for these reasons."""
+    red, green = (
+        Check(result=result, command=command, reason=reason)
+        for result, reason in (("failed", before), ("passed", after))
+    )
+    return VERIFIED.model_copy(update={"kind": kind, "before": red, "after": green, "unchecked": ()})
+
+
+STARTED = STORY.model_copy(
+    update={
+        "verification": _run(
+            "start",
+            "python3 -m checkout --port {port}",
+            "it died with exit code 1 and the same exception",
+            "it listened for 5 s",
+        )
+    }
+)
+TIMED = STORY.model_copy(
+    update={
+        "verification": _run(
+            "latency",
+            "python3 -m checkout --port {port}  <-  GET /basket/10, 30 times",
+            "median 412 ms, 8.2 times the stable version's 50 ms",
+            "median 51 ms, 1.02 times the stable version's",
+        )
+    }
+)
+MANIFESTS = "https://git.example/acme/deploy"
+NOTHING_RUN = Check(result="not_run", reason="the evidence holds no trace to look for again")
+RENDERED = STORY.model_copy(
+    update={
+        "diagnosis": DIAGNOSIS.model_copy(
+            update={
+                "category": "config",
+                "summary": "the image registry.example/shop/checkout:2.4.1 does not exist; commit "
+                f"{CULPRIT[:12]} (Release checkout 2.4.1): it changed newTag",
+                "location": Location(file="overlays/eu/kustomization.yaml", line=9),
+                "claims": (
+                    Claim(
+                        text="the canary's image cannot be pulled",
+                        evidence=(
+                            Citation(
+                                ref="objects/pod/checkout-5f8b9d7c4-x2v7q#/status/containerStatuses/0/state/waiting",
+                                quote='{"reason": "ImagePullBackOff", "message": "not found"}',
+                            ),
+                        ),
+                    ),
+                ),
+                "strategy": "restore",
+                "repository": "manifests",
+            }
+        ),
+        "failing": Failing(at=START, message="RolloutAborted: ReplicaSet has timed out progressing."),
+        "patch": Patch(
+            repository=MANIFESTS,
+            commit=CANARY,
+            strategy="restore",
+            why="Gives this line of overlays/eu/kustomization.yaml back what it was before.",
+            edits=(),
+            changes=(
+                FileChange(
+                    path="overlays/eu/kustomization.yaml",
+                    before="images:\n  - name: registry.example/shop/checkout\n    newTag: 2.4.1\n",
+                    after="images:\n  - name: registry.example/shop/checkout\n    newTag: 2.4.0\n",
+                ),
+            ),
+        ),
+        "verification": Verification(
+            kind="render",
+            verdict="unverified",
+            before=Check(result="not_run", reason="/images/[name=registry.example~1shop~1checkout]/newTag: 2.4.1"),
+            after=Check(result="not_run", reason="/images/[name=registry.example~1shop~1checkout]/newTag: 2.4.0"),
+            tests_before=NOTHING_RUN,
+            tests_after=NOTHING_RUN,
+            unchecked=("the evidence holds no trace to look for again",),
+        ),
+        "links": Links(location=f"{MANIFESTS}/blob/{CANARY}/overlays/eu/kustomization.yaml#L9"),
+        "reviewers": (),
+    }
+)
+"""A restored value in manifests, which are compared and not run."""
+CONVENTIONAL = STORY.model_copy(
+    update={"convention": Convention(is_conventional=True, is_scoped=True, scopes=("basket",)), "scope": "catalogue"}
+)

@@ -18,8 +18,10 @@ from agents.changes.repository import (
     Repositories,
     Repository,
     at_the_canary,
+    is_lfs_pointer,
     named_now,
 )
+from agents.changes.unread import unread
 from agents.changes.values import ValueChange, blame_value, manifest_changes, value_at
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "essence",
     "field_changes",
     "hunks_of",
+    "is_lfs_pointer",
     "is_template",
     "manifest_changes",
     "named_now",
@@ -53,5 +56,6 @@ __all__ = [
     "only_formats",
     "read_manifests",
     "renames_of",
+    "unread",
     "value_at",
 ]

@@ -44,28 +44,22 @@ async def _closure(manifests: Repository, commit: str, start: str, known: set[st
     files: dict[str, str] = {}
     waiting = [start]
     while waiting and len(files) < MOST_FILES_READ:
-        path = waiting.pop(0)
-        if path in files:
-            continue
-        if path not in known:
-            waiting += [
-                inner for name in NAMES if (inner := posixpath.join(path, name)) in known and inner not in files
-            ]
-            continue
-        files |= await _read(manifests, commit, [path])
-        if is_kustomization(path):
-            for document in documents(files.get(path, "")):
-                waiting += taken_in(path, document)
+        level = [path for path in dict.fromkeys(waiting) if path not in files]
+        there = [path for path in level if path in known]
+        files |= await _read(manifests, commit, there[: MOST_FILES_READ - len(files)])
+        waiting = []
+        for path in level:
+            if path not in known:
+                waiting += [inner for name in NAMES if (inner := posixpath.join(path, name)) in known]
+            elif is_kustomization(path):
+                waiting += [one for document in documents(files.get(path, "")) for one in taken_in(path, document)]
     return files
 
 
 async def _read(manifests: Repository, commit: str, paths: Sequence[str]) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for path in paths:
-        found = await manifests.read(commit, path)
-        if found.status == "ok":
-            files[path] = found.text
-    return files
+    """Those that can be read, in this order; together, since each may have to be fetched."""
+    texts = await manifests.read_all(commit, paths)
+    return {path: texts[path] for path in paths if path in texts}
 
 
 async def blamed(change: ValueChange, commits: Sequence[Commit], manifests: Repository) -> ValueChange:

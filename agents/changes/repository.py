@@ -1,5 +1,6 @@
 """The `Repository` port and the nouns that it answers with."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +12,11 @@ from agents.changes.hunks import Hunk, hunks_of, renames_of
 
 MOST_COMMITS = 500
 MOST_MATCHES = 500
+LFS_POINTER = re.compile(
+    r"version https://(?:git-lfs|hawser)\.github\.com/spec/v1\n(?:[a-z0-9.-]+ [^\n]*\n)*?oid \S+\n"
+)
+LARGEST_POINTER = 1024
+"""Characters, by Git LFS's own specification."""
 
 
 class Commit(BaseModel):
@@ -43,13 +49,18 @@ class Commit(BaseModel):
 
 
 class FileText(BaseModel):
-    """A file at a commit. `gone`: no such file there; `denied`: not text, a link, or too large to read."""
+    """A file at a commit. `gone`: no such file there; `denied`: not text, a link, too large, or kept in Git LFS."""
 
     model_config = ConfigDict(frozen=True)
 
     status: Literal["ok", "gone", "denied"]
     reason: str | None = None
     text: str = ""
+
+
+def is_lfs_pointer(text: str) -> bool:
+    """Whether a file's text only says where Git LFS keeps its content: nothing to read, and nothing to edit."""
+    return len(text) < LARGEST_POINTER and LFS_POINTER.match(text) is not None
 
 
 class Blamed(BaseModel):
@@ -83,6 +94,10 @@ class Repository(Protocol):
 
     async def message(self, commit: str) -> str:
         """The whole message of a commit, its trailers included."""
+        ...
+
+    async def subjects(self, commit: str, most: int) -> tuple[str, ...]:
+        """The subjects of the newest `most` commits that `commit` can reach, merges left out, newest first."""
         ...
 
     async def commits(self, old: str, new: str) -> tuple[Commit, ...]:

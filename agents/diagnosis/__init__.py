@@ -8,6 +8,7 @@ from agents.diagnosis.nouns import (
     Diagnosis,
     Location,
     RepositoryName,
+    doubt,
     public,
     settle,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Location",
     "RepositoryName",
     "diagnose",
+    "doubt",
     "public",
     "settle",
 ]

@@ -11,6 +11,7 @@ Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
 Confidence = Literal["high", "medium", "low"]
 RepositoryName = Literal["source", "manifests"]
 BLAMED_IN_VAIN = "no change of what the model blames removes the failure"
+REFUTED = "none of the changes that were tried removes the failure, so what is blamed here may be innocent"
 
 
 class Location(BaseModel):
@@ -84,3 +85,8 @@ def settle(diagnosis: Diagnosis, proven: str) -> Diagnosis:
             "notes": (*diagnosis.notes, *((BLAMED_IN_VAIN,) if diagnosis.by == "model" else ())),
         }
     )
+
+
+def doubt(diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis after every fix of it was tried and the failure was still there."""
+    return diagnosis.model_copy(update={"confidence": "low", "notes": (*diagnosis.notes, REFUTED)})

@@ -11,6 +11,7 @@ from agents.evidence.cluster import (
     KINDS,
     LATER,
     Cluster,
+    Cut,
     Kind,
     LogSource,
     LogText,
@@ -20,13 +21,15 @@ from agents.evidence.cluster import (
     Status,
     Target,
 )
+from agents.evidence.failing import Failing, Missed, failing_of
 from agents.evidence.images import ImageLabels, ImageReference, Registry, running_images, with_labels
-from agents.evidence.nouns import Bundle, Citation, Cut, Item, Manifest, Trust, Version, cite_lines, holds
+from agents.evidence.nouns import Bundle, Citation, Item, Manifest, Trust, Version, cite_lines, holds
 from agents.evidence.origin import SourceClaim, annotation_claims, version_of
-from agents.evidence.sealing import Answer, from_files, seal, to_files
+from agents.evidence.sealing import ITEM_BYTES, Answer, cut_of, from_files, raw_bytes, seal, to_files
 
 __all__ = [
     "FIRST",
+    "ITEM_BYTES",
     "KINDS",
     "LATER",
     "Answer",
@@ -34,6 +37,7 @@ __all__ = [
     "Citation",
     "Cluster",
     "Cut",
+    "Failing",
     "ImageLabels",
     "ImageReference",
     "Item",
@@ -42,6 +46,7 @@ __all__ = [
     "LogText",
     "Manifest",
     "ManifestSource",
+    "Missed",
     "Objects",
     "Registry",
     "Related",
@@ -54,10 +59,13 @@ __all__ = [
     "Version",
     "annotation_claims",
     "cite_lines",
+    "cut_of",
+    "failing_of",
     "from_files",
     "holds",
     "locate_manifests",
     "manifest_source",
+    "raw_bytes",
     "running_images",
     "seal",
     "to_files",

@@ -89,6 +89,16 @@ class Objects(BaseModel):
     objects: tuple[dict[str, Any], ...] = ()
 
 
+class Cut(BaseModel):
+    """How much of an item was kept when it was too large: lines kept, lines there were, and the rule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kept: int
+    of: int
+    how: str
+
+
 class LogText(BaseModel):
     """The answer to a log request. `text` is raw: it must pass `seal` before it is stored anywhere."""
 
@@ -97,6 +107,8 @@ class LogText(BaseModel):
     status: Status
     reason: str | None = None
     text: str = ""
+    cut: Cut | None = None
+    """Where lines were left out already, each place with a line that says so, and it is known how many."""
 
 
 class LogSource(BaseModel):

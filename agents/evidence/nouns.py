@@ -8,23 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.evidence.cluster import Kind, Side, Status, Target
+from agents.evidence.cluster import Cut, Kind, Side, Status, Target
 
 LINES = re.compile(r"L(?P<first>[0-9]{1,9})-(?P<last>[0-9]{1,9})")
 INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 Trust = Literal["high", "medium", "low"]
 """How far an answer can be trusted."""
 SCHEMA: Literal["selfheal.bundle/v1"] = "selfheal.bundle/v1"
-
-
-class Cut(BaseModel):
-    """How much of an item was kept when it was too large: lines kept, lines there were, and the rule."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kept: int
-    of: int
-    how: str
 
 
 class Item(BaseModel):

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.evidence.cluster import LogSource, LogText
 from agents.evidence.origin import dig, mappings
+from agents.logs import gap_line, is_gap
 from agents.redaction import PLACEHOLDER, Redactor
 
 TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z ")
@@ -78,17 +79,29 @@ def join(captured: LogText | None, recorded: str) -> LogText:
         redactor = Redactor(NUMBERS_FROM)
         redactor.reserve(recorded)
         text = redactor.redact_text(text)
-    known = Counter(map(_nameless, text.splitlines()))
-    new = []
-    for line in recorded.splitlines():
-        if known[_nameless(line)]:
-            known[_nameless(line)] -= 1
-        else:
-            new.append(line)
+    new = _new_lines(Counter(map(_nameless, text.splitlines())), recorded.splitlines())
     if not new:
         return captured
-    lines = sorted([*_timed(text.splitlines()), *_timed(new)], key=lambda pair: pair[0])
-    return captured.model_copy(update={"text": "".join(f"{line}\n" for _, line in lines)})
+    # how many lines are left out where some of them were recorded, nobody knows any more
+    known = [gap_line() if is_gap(line) else line for line in text.splitlines()]
+    lines = sorted([*_timed(known), *_timed(new)], key=lambda pair: pair[0])
+    return captured.model_copy(update={"text": "".join(f"{line}\n" for _, line in lines), "cut": None})
+
+
+def _new_lines(known: Counter[str], recorded: Sequence[str]) -> list[str]:
+    """Recorded lines that are not known, and the gaps before them."""
+    new: list[str] = []
+    gap: list[str] = []
+    for line in recorded:
+        if is_gap(line):
+            gap = [gap_line()]
+        elif known[_nameless(line)]:
+            known[_nameless(line)] -= 1
+            gap = []
+        else:
+            new += [*gap, line]
+            gap = []
+    return new
 
 
 def _nameless(line: str) -> str:

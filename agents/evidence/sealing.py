@@ -1,7 +1,6 @@
 """Sealing: raw answers in, a redacted bundle of bounded size out, and its form as files."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -9,18 +8,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.errors import Invalid
-from agents.evidence.cluster import Side, Status
-from agents.evidence.nouns import Bundle, Cut, Item, Manifest
+from agents.evidence.cluster import Cut, Side, Status
+from agents.evidence.nouns import Bundle, Item, Manifest
 from agents.evidence.origin import dig, version_of
 from agents.incident import Incident
+from agents.logs import Shortened, cut
 from agents.redaction import Redactor
 
 ITEM_BYTES = 8 * 1024 * 1024
 BUNDLE_BYTES = 32 * 1024 * 1024
-FIRST_ERROR_LINES = 40
-"""Lines kept from the first error on, when the oldest lines of a log are cut."""
-ERROR = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|Traceback|panic:|[A-Z]\w+(?:Error|Exception)\b)")
-LONGEST_ERROR_LINE = 2000
+MOST_CUTS = 8
+"""How often a log is cut shorter because it grew when it was redacted."""
 LEAST_LOG_BYTES = 4096
 """Where less room than this is left, a log that does not fit becomes a gap."""
 HELD = frozenset({"ok", "truncated", "empty"})
@@ -38,6 +36,8 @@ class Answer(BaseModel):
     status: Status
     reason: str | None = None
     content: Any = None
+    cut: Cut | None = None
+    """Of a log that was cut before it came here."""
 
 
 def seal(incident: Incident, attempt: int, answers: Sequence[Answer], captured_at: datetime) -> Bundle:
@@ -130,62 +130,48 @@ def _manifest(
 
 
 def _redacted(answer: Answer, redactor: Redactor, limit: int) -> tuple[str | None, Cut | None]:
-    """The text without secrets and within `limit` bytes, and what was cut. Half an object would be a lie: None.
-
-    A log is cut before it is redacted too, at ends of lines, so that a huge one costs no more than a large one.
-    """
+    """The text without secrets and within `limit` bytes, and what was cut. Half an object would be a lie: None."""
     if isinstance(answer.content, str):
-        raw, first = _bounded(_encodable(answer.content), limit, is_raw=True)
-        text, second = _bounded(redactor.redact_text(raw), limit, is_raw=False)
-        if first is not None:
-            second = Cut(kept=second.kept if second else first.kept, of=first.of, how=first.how)
-        return (text, second) if limit >= LEAST_LOG_BYTES or second is None else (None, None)
+        return _redacted_log(_encodable(answer.content), answer.cut, redactor, limit)
     text = _encodable(json.dumps(redactor.redact_json(answer.content), indent=1, ensure_ascii=False))
     return (text, None) if len(text.encode()) <= limit else (None, None)
+
+
+def _redacted_log(raw: str, earlier: Cut | None, redactor: Redactor, limit: int) -> tuple[str | None, Cut | None]:
+    """A log is cut before it is redacted, at ends of lines, so that a huge one costs no more than a large one.
+
+    Without its secrets it may be longer: then less of it is kept.
+    """
+    room = limit if fits(raw, limit) else raw_bytes(limit)
+    for _ in range(MOST_CUTS):
+        short = None if fits(raw, room) else cut(raw, room)
+        if short is not None and limit < LEAST_LOG_BYTES:
+            break
+        text = redactor.redact_text(raw if short is None else short.text)
+        if fits(text, limit):
+            return text, earlier if short is None else cut_of(short)
+        room = room * limit // len(text.encode()) * 15 // 16
+    return None, None
+
+
+def raw_bytes(limit: int) -> int:
+    """Bytes to which a log is cut that must fit into `limit` without its secrets."""
+    return limit - limit // 32
+
+
+def fits(text: str, limit: int) -> bool:
+    """Whether a text has at most so many bytes."""
+    return len(text) * 4 <= limit or len(text.encode()) <= limit
+
+
+def cut_of(short: Shortened) -> Cut | None:
+    """What was cut of a log; None where it is whole."""
+    return None if short.how is None else Cut(kept=short.kept, of=short.of, how=short.how)
 
 
 def _encodable(text: str) -> str:
     """JSON can spell halves of characters that no file can hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _bounded(text: str, limit: int, *, is_raw: bool) -> tuple[str, Cut | None]:
-    """Cut a log to `limit` bytes: newest lines and first error stay, of a line too long for it the start."""
-    if len(text) * 4 <= limit or len(text.encode()) <= limit:
-        return text, None
-    lines = text.split("\n")
-    first = next((at for at, line in enumerate(lines) if ERROR.search(line)), None)
-    head: list[str] = []
-    for line in lines[first : first + FIRST_ERROR_LINES] if first is not None else []:
-        short = _clipped(line, LONGEST_ERROR_LINE, is_raw=is_raw)
-        if _size([*head, short]) <= limit // 2:
-            head.append(short)
-    budget = limit - _size(head)
-    tail: list[str] = []
-    for line in reversed(lines):
-        budget -= _size([line])
-        if budget < 0:
-            if not any(tail):
-                tail.append(_clipped(line, (budget + _size([line])) // 4, is_raw=is_raw))
-            break
-        tail.append(line)
-    start = len(lines) - len(tail)
-    kept = head if first is None or first + len(head) <= start else []
-    result = [*kept, *reversed(tail)]
-    how = "newest lines, and the first error" if kept else "newest lines"
-    return "\n".join(result), Cut(kept=len(result), of=len(lines), how=how)
-
-
-def _clipped(line: str, length: int, *, is_raw: bool) -> str:
-    """The first `length` characters; of a raw line only whole words, since half a secret is not known as one."""
-    if len(line) <= length:
-        return line
-    short = line[: max(0, length)]
-    return short[: short.rfind(" ") + 1] if is_raw else short
-
-
-def _size(lines: Iterable[str]) -> int:
-    return sum(len(line.encode()) + 1 for line in lines)
 
 
 def to_files(bundle: Bundle) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """What the canary logs otherwise than the stable version: new, vanished, more or less often, at another level.
 
 A canary gets a part of the traffic, in fewer pods and for a shorter time. So how often a kind is to be expected is
-measured in three ways: by lines, by logs (for what every pod says once), and by what is typical of the kinds that both
-have (the median of ratios; Anders and Huber, Genome Biology 11, 2010), which a flood of one message does not move. A
-difference counts if it holds by each of them (Berger's intersection-union test, Technometrics 24, 1982), if that is not
-to be expected among so many kinds (Holm), and if it is a factor of two at least.
+measured by lines, by what is typical of the kinds that both have (the median of ratios; Anders and Huber, Genome
+Biology 11, 2010), which a flood of one message does not move, and by logs where a kind is one that every pod says once.
+A difference counts if it holds by each of them (Berger's intersection-union test, Technometrics 24, 1982), if that is
+not to be expected among so many kinds (Holm), and if it is a factor of two at least.
 """
 
 from bisect import bisect_left
@@ -26,6 +26,9 @@ NOTICEABLE = 2.0
 """A rate that changed by less is not told, however sure it is."""
 LEAST_SHARED = 5
 """Lines on each side from which a kind that both have says how much more the one side logs."""
+
+ONCE_A_LOG = 3
+"""Lines of a kind in each log that has it, up to which it is one that comes once in a pod's life or a few times."""
 
 How = Literal["new", "level", "rate", "vanished"]
 ORDER: Mapping[How, int] = {"new": 0, "level": 1, "rate": 2, "vanished": 3}
@@ -103,10 +106,13 @@ class _Count:
         return sum(kind.bursts for kind in self.kinds)
 
     @property
+    def logs(self) -> int:
+        return len({item for kind in self.kinds for item in kind.items})
+
+    @property
     def template(self) -> Template:
         first = self.kinds[0].template
-        items = {item for kind in self.kinds for item in kind.items}
-        return first.model_copy(update={"text": self.text, "count": self.count, "items": len(items)})
+        return first.model_copy(update={"text": self.text, "count": self.count, "items": self.logs})
 
 
 def _together(stable: Digest, canary: Digest) -> tuple[dict[Key, _Count], dict[Key, _Count]]:
@@ -127,28 +133,35 @@ def _levels(side: Mapping[Key, _Count]) -> Mapping[str, list[Level | None]]:
     return levels
 
 
-def _shares(stable: Digest, canary: Digest, old: Mapping[Key, _Count], new: Mapping[Key, _Count]) -> tuple[float, ...]:
-    """The canary's share of everything, by lines, by logs, and as is typical of what both log."""
-    pairs = [(float(canary.total), float(stable.total)), (float(len(canary.lines)), float(len(stable.lines)))]
+def _shares(
+    stable: Digest, canary: Digest, old: Mapping[Key, _Count], new: Mapping[Key, _Count]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The canary's share of everything, by lines and as is typical of what both log; and by logs."""
+    pairs = [(float(canary.total), float(stable.total))]
     ratios = sorted(
         (new[key].count / old[key].count, new[key].count * old[key].count / (new[key].count + old[key].count))
         for key in new.keys() & old.keys()
         if min(new[key].count, old[key].count) >= LEAST_SHARED
     )
-    half = sum(weight for _, weight in ratios) / 2
-    reached = list(accumulate(weight for _, weight in ratios))
     if ratios:
-        pairs.append((ratios[bisect_left(reached, half)][0], 1.0))
-    return tuple(here / (here + there) for here, there in pairs if here and there)
+        reached = list(accumulate(weight for _, weight in ratios))
+        pairs.append((ratios[bisect_left(reached, reached[-1] / 2)][0], 1.0))
+    traffic = tuple(here / (here + there) for here, there in pairs if here and there)
+    logs = len(canary.lines) + len(stable.lines)
+    return traffic, (*traffic, *([len(canary.lines) / logs] if traffic else []))
 
 
 class _Pair:
     """One kind as the two sides have it."""
 
-    def __init__(self, key: Key, old: _Count | None, new: _Count | None, shares: Sequence[float]) -> None:
+    def __init__(
+        self, key: Key, old: _Count | None, new: _Count | None, shares: tuple[Sequence[float], Sequence[float]]
+    ) -> None:
         self.level, self.text = key
-        self._old, self._new, self._shares = old, new, shares
+        self._old, self._new = old, new
         self._here, self._there = (new.count if new else 0), (old.count if old else 0)
+        is_rare = all(side.count <= ONCE_A_LOG * side.logs for side in (old, new) if side)
+        self._shares = shares[is_rare]
 
     def unevenness(self, stable: Digest, canary: Digest) -> float:
         """The larger of the two sides' dispersions."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.logs.events import Event, event_at
 from agents.logs.levels import RANK, Level
-from agents.logs.lines import unwrap
+from agents.logs.lines import is_gap, unwrap
 from agents.logs.masking import StatusPlace, coarse, finer, mask
 from agents.logs.plain import is_row
 
@@ -95,6 +95,7 @@ class Digest:
         self.blocks = 0
         self.rows = Kind("rows of traces and of messages of several lines", None)
         self.blank = Kind("blank lines", None)
+        self.gaps = Kind("places where lines were left out", None)
         self.rest = Kind("lines of kinds that had no room any more", None)
         self._keys: dict[str, Kind | _Placed] = {}
         self._finer: dict[str, Kind] = {}
@@ -111,7 +112,7 @@ class Digest:
 
     @property
     def total(self) -> int:
-        """Lines in all; each is counted in one kind, or in `rows`, `blank` or `rest`."""
+        """Lines in all; each is counted in one kind, or in `rows`, `blank`, `gaps` or `rest`."""
         return sum(self.lines.values())
 
     def _count(self, item: str, block: str) -> None:
@@ -188,6 +189,8 @@ class Digest:
         text = unwrap(lines[at]).text
         if not text.strip():
             return self.blank
+        if is_gap(lines[at]):
+            return self.gaps
         if is_row(text, unwrap(lines[at + 1]).text if at + 1 < len(lines) else ""):
             said = _said_below(item, lines, at)
             if said is None:

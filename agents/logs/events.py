@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from agents.logs.levels import RANK, Level
-from agents.logs.lines import unwrap
+from agents.logs.lines import is_gap, unwrap
 from agents.logs.plain import FAILURE, is_row, read_plain
 from agents.logs.structured import Named, read_json, read_logfmt, read_tail
 
@@ -66,7 +66,12 @@ def events_of(item: str, text: str) -> Iterator[Event]:
 
 
 def event_at(item: str, lines: Sequence[str], at: int, number: int, rows: int = MOST_ROWS) -> Event:
-    """The event that begins at `lines[at]`, which is line `number` of the item, with at most so many rows."""
+    """The event that begins at `lines[at]`, which is line `number` of the item, with at most so many rows.
+
+    A line that says that others were left out tells nothing else.
+    """
+    if is_gap(lines[at]):
+        return Event(item=item, first_line=number, last_line=number, time=None, level=None, logger=None, message="")
     line = unwrap(lines[at])
     event = _read(item, line.text, number, line.time)
     begun = _Begun(line.text, is_serious=RANK[event.level] >= RANK["warning"])

@@ -19,6 +19,8 @@ STREAM = re.compile(
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,253} (?P<syslog>[\w./-]{1,64}\[\d{1,10}\]): ?"
 )
 DOCKER = '{"log":"'
+GAP_HEAD = "~~~~ "
+GAP = re.compile(r"^~~~~ (?:(?P<count>\d{1,15}) lines?|more lines) left out ~~~~$", re.MULTILINE)
 LAYERS = 4
 """Prefixes that are taken off one line: `[pod/x/app] <kubelet's time> ...`, and Docker's JSON around it."""
 
@@ -63,6 +65,17 @@ def unwrap(line: str) -> Line:
         else:
             break
     return Line(text, time, stream, channel, is_partial)
+
+
+def gap_line(count: int | None = None) -> str:
+    """What stands where lines were left out, for people to read and for nobody to take for a message."""
+    told = "more lines" if count is None else f"{count} line{'s' if count > 1 else ''}"
+    return f"{GAP_HEAD}{told} left out ~~~~"
+
+
+def is_gap(line: str) -> bool:
+    """Whether a line says only that others were left out."""
+    return line.startswith(GAP_HEAD) and GAP.match(line.rstrip("\r\n")) is not None
 
 
 def clean(line: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from agents.logs.lines import unwrap
+from agents.logs.lines import is_gap, unwrap
 from agents.logs.plain import TIME, is_row
 from agents.logs.structured import OPENED, folded, unescaped
 
@@ -29,6 +29,10 @@ ENDING = re.compile(
     r"(?:[A-Za-z_$][\w$]*[.:])*[A-Z][\w$]*(?:Error|Exception|Exit|Interrupt|Timeout|Fault)\b(?:: |$)|\s"
 )
 DIGITS = re.compile(r"\d+")
+GAP = "where lines were left out"
+"""Stands for every stream."""
+_Begun = dict[tuple[str, str], tuple[int, list[str], int]]
+"""Of each stream and channel a line that is not at its end: its number, its parts and their length."""
 
 
 class Row(NamedTuple):
@@ -42,10 +46,15 @@ def rows_of(text: str) -> list[Row]:
     """The rows of a log: of each stream in order, the streams one after the other as they first appear.
 
     A line that folds several lines into a string gives a row for each of them. Every line of the log is in some row,
-    but for parts of one that was cut, which are in the row of the first part.
+    but for parts of one that was cut, which are in the row of the first part. Where lines were left out, every stream
+    has a row that says so: no trace goes on behind it.
     """
     streams: dict[str, list[Row]] = {}
     for stream, row in _joined(text):
+        if stream is GAP:
+            for others in streams.values() or [streams.setdefault("", [])]:
+                others.append(row)
+            continue
         rows = streams.setdefault(stream, [])
         parts = _unfolded(row.text)
         rows += [Row(row.line, part) for part in parts] or [row]
@@ -54,8 +63,13 @@ def rows_of(text: str) -> list[Row]:
 
 def _joined(text: str) -> Iterator[tuple[str, Row]]:
     """Lines with their stream; those that the container runtime cut are one again."""
-    begun: dict[tuple[str, str], tuple[int, list[str], int]] = {}
+    begun: _Begun = {}
     for number, raw in enumerate(text.split("\n"), 1):
+        if is_gap(raw):
+            yield from _ended(begun)
+            begun.clear()
+            yield GAP, Row(number, raw)
+            continue
         line = unwrap(raw)
         before = begun.pop((line.stream, line.channel), None)
         first, parts, size = before or (number, [], 0)
@@ -65,6 +79,10 @@ def _joined(text: str) -> Iterator[tuple[str, Row]]:
             begun[line.stream, line.channel] = (first, parts, size)
         else:
             yield line.stream, Row(first, "".join(parts) if len(parts) > 1 else line.text)
+    yield from _ended(begun)
+
+
+def _ended(begun: _Begun) -> Iterator[tuple[str, Row]]:
     for (stream, _), (first, parts, _) in begun.items():
         yield stream, Row(first, "".join(parts))
 
@@ -110,6 +128,11 @@ def _without_heads(rows: Sequence[Row]) -> Iterator[Row]:
             run, held = None, row
     if held is not None:
         yield held
+
+
+def has_headed_row(text: str) -> bool:
+    """Whether a line is a row of a trace with a head before it."""
+    return _head_length(text) > 0
 
 
 def _opening(row: Row, shape: str) -> Row:

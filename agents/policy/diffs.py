@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from agents.changes import is_lfs_pointer
 from agents.patch import FileChange, Patch
 from agents.policy.paths import matches, refuse_path, refuse_written_path
 from agents.policy.rules import RepositoryRule
@@ -26,6 +27,8 @@ def refuse_diff(patch: Patch, rule: RepositoryRule) -> Iterable[str]:
         reason = refuse_path(change.path, rule)
         if reason:
             yield reason
+        if is_lfs_pointer(change.before or "") or is_lfs_pointer(change.after or ""):
+            yield f"`{change.path}` is kept by Git LFS: what is in it is a person's to change"
 
 
 def refuse_written_diff(patch: Patch, terms: ModelTerms) -> Iterable[str]:

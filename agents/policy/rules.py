@@ -5,7 +5,7 @@
 
 import fnmatch
 import shlex
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
@@ -18,6 +18,10 @@ from agents.verification import Commands
 Mode = Literal["observe", "propose", "ready"]
 MODES: tuple[Mode, ...] = ("observe", "propose", "ready")
 """From the least that leaves the service to the most; the lowest of all that are said wins."""
+
+
+Label = Annotated[str, Field(min_length=1, max_length=50)]
+Account = Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9_-]{0,38}(/[A-Za-z0-9._-]{1,100})?$")]
 
 
 class RepositoryRule(BaseModel):
@@ -35,6 +39,18 @@ class RepositoryRule(BaseModel):
     max_files: int = Field(default=10, ge=1, description="Most files of one pull request.")
     max_lines: int = Field(default=400, ge=1, description="Most added plus removed lines.")
     max_open: int = Field(default=3, ge=1, description="Most pull requests of this service that are open at once.")
+    labels: tuple[Label, ...] = Field(
+        default=("self-healing",),
+        description="Labels of a new pull request, made where the repository has none of the name. One that a person "
+        "takes off stays off.",
+    )
+    max_reviewers: int = Field(
+        default=3,
+        ge=0,
+        le=10,
+        description="Most people and teams who are asked to review a new pull request: those that `.selfheal.yml` "
+        "names, the author of the commit that broke it, code owners. 0 asks nobody.",
+    )
     max_attempts: int = Field(
         default=2,
         ge=1,
@@ -76,6 +92,9 @@ class RepositoryFile(BaseModel):
     test: str | None = Field(default=None, description="Runs the repository's own tests.")
     verify: Literal["sandbox", "none"] = Field(default="sandbox", description="`none`: run nothing of this repository.")
     mode: Mode | None = Field(default=None, description="Lowers the server's mode.")
+    reviewers: tuple[Account, ...] = Field(
+        default=(), description="Accounts, and teams as `organisation/team`, that are asked first to review."
+    )
     allow: tuple[str, ...] = Field(
         default=(),
         description="Paths that are run at install, build or test set-up, and that a model may change all the same. "

@@ -8,12 +8,14 @@ from agents.pull_request.ensuring import (
     change_digest,
     ensure,
     ensure_branch,
-    ensure_issue,
 )
+from agents.pull_request.issues import WantedIssue, ensure_issue, issue_about
 from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
-from agents.pull_request.markers import fix_of, incident_of, is_reworded, with_marker
+from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
+    LABEL,
     MOST_CLOSED,
+    Attention,
     Comment,
     Forge,
     Head,
@@ -25,14 +27,17 @@ from agents.pull_request.nouns import (
     Text,
     Wanted,
 )
+from agents.pull_request.reviewers import reviewers_of
 from agents.pull_request.turns import Turns
 
 __all__ = [
     "CHANGE_TRAILER",
     "FIX_TRAILER",
     "INCIDENT_TRAILER",
+    "LABEL",
     "MOST_CLOSED",
     "MOST_LOOKS",
+    "Attention",
     "Comment",
     "Forge",
     "Head",
@@ -44,6 +49,7 @@ __all__ = [
     "Text",
     "Turns",
     "Wanted",
+    "WantedIssue",
     "attempts_within",
     "change_digest",
     "ensure",
@@ -53,7 +59,10 @@ __all__ = [
     "fix_of",
     "incident_of",
     "is_reworded",
+    "issue_about",
     "join",
+    "reviewers_of",
     "same_fix",
+    "who_of",
     "with_marker",
 ]

@@ -9,7 +9,8 @@ import hashlib
 
 from agents.errors import Conflict
 from agents.patch import FileChange
-from agents.pull_request.markers import is_reworded, with_marker
+from agents.pull_request.attention import draw_attention
+from agents.pull_request.markers import is_reworded
 from agents.pull_request.nouns import Forge, LeftAlone, Proposed, PullRequestLink, Record, Text, Wanted
 
 MOST_LOOKS = 4
@@ -39,6 +40,7 @@ async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
         await forge.update_pull_request(wanted.repository, found.number, text)
     if found.state != "open":
         return LeftAlone(pull_request=_link(found, wanted), because=found.state)
+    await draw_attention(wanted, found, forge)
     return Proposed(pull_request=_link(found, wanted), draft=found.draft)
 
 
@@ -59,14 +61,6 @@ async def ensure_branch(wanted: Wanted, forge: Forge) -> bool:
             continue  # moved since we looked: by a second worker, or by a person
         return True
     raise Conflict(f"the branch {wanted.branch} moves whenever we look")
-
-
-async def ensure_issue(url: str, incident: str, title: str, text: str, forge: Forge) -> str:
-    """The URL of the incident's one issue; an existing one is not reworded."""
-    found = await forge.find_issue(url, incident)
-    if found is None:
-        found = await forge.create_issue(url, Text(title=title, body=with_marker(incident, title, text)))
-    return found.url
 
 
 async def _create(wanted: Wanted, text: Text, forge: Forge) -> Record:

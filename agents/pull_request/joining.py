@@ -8,10 +8,10 @@ import re
 from typing import Literal
 
 from agents.pull_request.ensuring import INCIDENT_TRAILER
-from agents.pull_request.markers import FORGED, fix_of, incident_of
+from agents.pull_request.markers import FORGED, fix_of, incident_of, who_of
 from agents.pull_request.nouns import Comment, Forge, Joined, PullRequestLink, Record
 
-INTRODUCTION = "This change is wanted by more canaries that failed of the same cause:"
+INTRODUCTION = "More than one canary failed of the same cause. This change is for all of these:"
 MARKER = "<!-- selfheal joined -->"
 LISTED = re.compile(r"^- .*<!-- incident=([0-9a-f]{32}) -->\s*$", re.MULTILINE)
 
@@ -29,16 +29,25 @@ def same_fix(ours: tuple[Record, ...], fix: str, incident: str) -> Record | None
 
 
 async def join(url: str, found: Record, incident: str, who: str, forge: Forge) -> Joined:
-    """List the incident in our one comment there; `who` says on one line of Markdown which canary it is."""
+    """List the incident in our one comment there; `who` says on one line of Markdown which canary it is.
+
+    The comment begins with the canary that the pull request was opened for.
+    """
     comment = next((one for one in await forge.comments(url, found.number) if MARKER in one.body.splitlines()), None)
-    line = f"- {FORGED.sub('<!- -', who)} <!-- incident={incident} -->"
+    line = _line(who, incident)
     if comment is None:
-        await forge.create_comment(url, found.number, f"{INTRODUCTION}\n\n{line}\n\n{MARKER}\n")
+        first = _line(who_of(found.body), incident_of(found.body))
+        await forge.create_comment(url, found.number, f"{INTRODUCTION}\n\n{first}\n{line}\n\n{MARKER}\n")
     elif incident not in LISTED.findall(comment.body):
         await forge.update_comment(url, found.number, comment.id, _with(comment, line))
     state: Literal["open", "merged"] = "merged" if found.state == "merged" else "open"
     link = PullRequestLink(url=found.url, branch=found.branch or "", base=found.base or "")
     return Joined(pull_request=link, state=state)
+
+
+def _line(who: str | None, incident: str | None) -> str:
+    told = FORGED.sub("<!- -", " ".join((who or "the canary that this pull request tells of").split()))
+    return f"- {told} <!-- incident={incident} -->"
 
 
 def _with(comment: Comment, line: str) -> str:

@@ -2,22 +2,36 @@
 
 import hashlib
 import re
+from urllib.parse import quote, unquote
 
 MARKER = re.compile(
-    r"^<!-- selfheal incident=(?P<incident>[0-9a-f]{32})(?: fix=(?P<fix>[0-9a-f]{32}))?"
+    r"^<!-- selfheal incident=(?P<incident>[0-9a-f]{32})(?: fix=(?P<fix>[0-9a-f]{32}))?(?: who=(?P<who>[\w.~%]+))?"
+    r"(?: cause=(?P<cause>[0-9a-f]{32}))?(?: attempt=(?P<attempt>[0-9]{1,6}))?"
     r" text=(?P<text>[0-9a-f]{16}) -->\s*$",
     re.MULTILINE,
 )
 FORGED = re.compile(r"<!--(?=\s*selfheal\b)", re.IGNORECASE)
 
 
-def with_marker(incident: str, title: str, text: str, fix: str | None = None) -> str:
+def with_marker(
+    incident: str,
+    title: str,
+    text: str,
+    fix: str | None = None,
+    *,
+    who: str | None = None,
+    cause: str | None = None,
+    attempt: int | None = None,
+) -> str:
     """The text and the hidden line that we find it by, and tell by whether somebody reworded it.
 
-    Ours is the only one: what looks like it in the text, which quotes logs, is broken up.
+    `who` says on one line of Markdown which canary it is for. Our line is the only one of its kind: what looks like it
+    in the text, which quotes logs, is broken up.
     """
     own = FORGED.sub("<!- -", text.rstrip())
-    about = f"incident={incident}" + (f" fix={fix}" if fix else "")
+    quoted = quote(who, safe="").replace("-", "%2D") if who else None  # two hyphens would end the comment
+    named = (("incident", incident), ("fix", fix), ("who", quoted), ("cause", cause), ("attempt", attempt))
+    about = " ".join(f"{key}={value}" for key, value in named if value is not None)
     return f"{own}\n\n<!-- selfheal {about} text={_digest(title, own)} -->\n"
 
 
@@ -31,6 +45,24 @@ def fix_of(body: str) -> str | None:
     """The key of the fix that a pull request of ours makes."""
     marker = _marker(body)
     return marker["fix"] if marker else None
+
+
+def who_of(body: str) -> str | None:
+    """The canary that a pull request of ours was opened for, on one line of Markdown."""
+    marker = _marker(body)
+    return unquote(marker["who"]) if marker and marker["who"] else None
+
+
+def cause_of(body: str) -> str | None:
+    """The key of the cause that an issue of ours is about."""
+    marker = _marker(body)
+    return marker["cause"] if marker else None
+
+
+def attempt_of(body: str) -> int | None:
+    """The attempt of the incident that an issue of ours was written by."""
+    marker = _marker(body)
+    return int(marker["attempt"]) if marker and marker["attempt"] else None
 
 
 def is_reworded(title: str, body: str) -> bool:

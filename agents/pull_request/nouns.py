@@ -8,6 +8,8 @@ from agents.patch import FileChange
 from agents.pull_request.markers import with_marker
 
 MOST_CLOSED = 200
+LABEL = "self-healing"
+"""On every issue of ours, which is found by it, and on pull requests unless the policy names others."""
 
 
 class PullRequestLink(BaseModel):
@@ -75,6 +77,10 @@ class Record(BaseModel):
     base: str | None = None
     merged_as: str | None = None
     """The commit that merging made on the base branch."""
+    author: str | None = None
+    """The account that opened it, which nobody can ask to review it; None where the forge has no accounts."""
+    reopened: bool = False
+    """Whether somebody opened an issue again that had been closed."""
 
 
 class Comment(BaseModel):
@@ -84,6 +90,17 @@ class Comment(BaseModel):
 
     id: int
     body: str
+
+
+class Attention(BaseModel):
+    """To what and to whom a pull request was ever brought. What a person took off again is still in it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    labels: frozenset[str] = frozenset()
+    """Every label that was ever on it, in lower case."""
+    reviewers: frozenset[str] = frozenset()
+    """Everybody who was ever asked for a review, or gave one, in lower case; a team is `organisation/team`."""
 
 
 class Text(BaseModel):
@@ -115,10 +132,15 @@ class Wanted(BaseModel):
     draft: bool
     fix: str
     """The key of the fix, which two incidents with one cure share: 32 hex digits."""
+    who: str | None = None
+    """Which canary it is for, on one line of Markdown: whoever joins lists it too."""
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    """Accounts and teams (`organisation/team`) to ask for a review."""
 
     @property
     def body(self) -> str:
-        return with_marker(self.incident, self.title, self.text, self.fix)
+        return with_marker(self.incident, self.title, self.text, self.fix, who=self.who)
 
 
 class Forge(Protocol):
@@ -157,6 +179,26 @@ class Forge(Protocol):
         """
         ...
 
+    async def attention(self, url: str, number: int) -> Attention:
+        """What a pull request was ever labelled with, and who was ever asked to review it or did."""
+        ...
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        """Label a pull request; a label that the repository does not have is made."""
+        ...
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        """Ask accounts and teams to review; `Denied`, and nobody is asked, where one of them cannot be."""
+        ...
+
+    async def account(self, url: str, commit: str) -> str | None:
+        """The account of the person who wrote a commit; None where the forge knows none, or it is a program's."""
+        ...
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        """Where people see a commit, or a file as it has it; None where the forge has no pages. Asks nobody."""
+        ...
+
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         """What the author of a pull request or issue wrote below it, oldest first: what others write is not ours."""
         ...
@@ -165,8 +207,12 @@ class Forge(Protocol):
 
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None: ...
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        """The issue whose body carries the incident's marker."""
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        """The issue whose body carries the incident's marker, else the oldest open one that carries the cause's."""
         ...
 
     async def create_issue(self, url: str, text: Text) -> Record: ...
+
+    async def close_issue(self, url: str, number: int) -> None:
+        """Close it as completed; one that is closed stays as it is."""
+        ...

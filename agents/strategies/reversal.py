@@ -15,7 +15,7 @@ from unidiff.constants import (
     LINE_TYPE_REMOVED,
 )
 from unidiff.errors import UnidiffParseError
-from unidiff.patch import Hunk, PatchedFile, PatchSet
+from unidiff.patch import Hunk, Line, PatchedFile, PatchSet
 
 from agents.patch import Edit, count_overlapping, lines_of
 
@@ -74,6 +74,38 @@ def _refuse_torn_lines(path: str, text: str, search: str, replace: str) -> None:
     joins = bool(replace) and not replace.endswith("\n") and not at_end
     if not whole or joins:
         raise NotReversible(f"later changes to {path} overlap this one")
+
+
+def places(hunk: Hunk) -> list[Hunk]:
+    """The places of a hunk that were changed one by one, each with the unchanged lines around it."""
+    lines = list(hunk)
+    changed: list[bool] = []
+    for line in lines:  # what says that a line has no end belongs to that line
+        is_own = line.line_type in {LINE_TYPE_ADDED, LINE_TYPE_REMOVED, LINE_TYPE_CONTEXT}
+        changed.append(line.line_type != LINE_TYPE_CONTEXT if is_own else bool(changed and changed[-1]))
+    starts = [at for at, is_changed in enumerate(changed) if is_changed and not (at and changed[at - 1])]
+    ends = [at + 1 for at, is_changed in enumerate(changed) if is_changed and not any(changed[at + 1 : at + 2])]
+    return [
+        _part(hunk, lines, ends[at - 1] if at else 0, starts[at + 1] if at + 1 < len(starts) else len(lines))
+        for at in range(len(starts))
+    ]
+
+
+def _part(hunk: Hunk, lines: list[Line], first: int, end: int) -> Hunk:
+    """The lines from `first` up to `end` as a hunk of their own."""
+    part = Hunk(
+        hunk.source_start + _count(lines[:first], LINE_TYPE_REMOVED),
+        _count(lines[first:end], LINE_TYPE_REMOVED),
+        hunk.target_start + _count(lines[:first], LINE_TYPE_ADDED),
+        _count(lines[first:end], LINE_TYPE_ADDED),
+    )
+    part.extend(lines[first:end])
+    return part
+
+
+def _count(lines: list[Line], kind: str) -> int:
+    """How many lines one side has: those of `kind`, and what both have."""
+    return sum(1 for line in lines if line.line_type in {kind, LINE_TYPE_CONTEXT})
 
 
 def reverse_file(changed: PatchedFile, files: Files) -> list[Edit]:

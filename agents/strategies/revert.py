@@ -15,6 +15,7 @@ from agents.strategies.reversal import (
     is_added,
     is_modified,
     parse,
+    places,
     reverse_file,
     reverse_hunk,
 )
@@ -30,12 +31,15 @@ def revert(culprit: Commit, location: Location, touched: frozenset[int], files: 
     nearest to them now is tried alone first. `NotReversible` where the culprit's diff cannot be read.
     """
     changed = parse(culprit.diff)
-    name = f'commit {culprit.sha[:12]} ("{culprit.subject}")'
+    name = f'{"merge" if culprit.is_merge else "commit"} {culprit.sha[:12]} ("{culprit.subject}")'
     candidates: list[Candidate] = []
     here = next((file for file in changed if file.path == location.file), None)
     whole = _try_files([here], files, f"Takes back what {name} changed in {here.path}.") if here is not None else []
-    if here is not None and is_modified(here) and touched and (len(here) > 1 or not whole):
-        candidates += _try_hunk(here, touched, files, name)
+    if here is not None and is_modified(here) and touched:
+        # What a merge changed, seen from its first parent, is mostly what others wrote: each place may be another's.
+        parts = [part for hunk in here for part in (places(hunk) if culprit.is_merge else (hunk,))]
+        if len(parts) > 1 or not whole:
+            candidates += _try_hunk(here, parts, touched, files, name)
     # A file that was added is only one half of a change: what calls it stands elsewhere in the commit.
     if here is not None and (not is_added(here) or len(changed) == 1):
         candidates += whole
@@ -44,10 +48,12 @@ def revert(culprit: Commit, location: Location, touched: frozenset[int], files: 
     return _distinct(candidates)
 
 
-def _try_hunk(file: PatchedFile, touched: frozenset[int], files: Files, name: str) -> list[Candidate]:
+def _try_hunk(
+    file: PatchedFile, parts: list[Hunk], touched: frozenset[int], files: Files, name: str
+) -> list[Candidate]:
     """The nearest hunk or none: the next one is another change."""
     text = files.get(file.path)
-    hunks = sorted(file, key=lambda hunk: _distance(hunk, file.path, text, touched))
+    hunks = sorted(parts, key=lambda hunk: _distance(hunk, file.path, text, touched))
     try:
         edit = reverse_hunk(file.path, hunks[0], text)
     except (NotReversible, IndexError):

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, Reach, empties
+from agents.suspects.calls import FITS, empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import OUTER, WEIGHTS, Reason
+from agents.suspects.reach import Reach
 from agents.suspects.sources import Sources
 from agents.syntax import innermost
 

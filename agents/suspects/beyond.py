@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, Reach, empties
+from agents.suspects.calls import FITS, empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import WEIGHTS, Reason, says_little
+from agents.suspects.reach import Reach
 from agents.suspects.sources import Sources, uses
 from agents.syntax import calls
 

@@ -4,30 +4,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from agents.changes import essence
-from agents.frames import Frame, simple_name
 from agents.suspects.change import Change
-from agents.suspects.clues import RAISES, Call, Clues
-from agents.suspects.nouns import EVERYWHERE, ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
-from agents.suspects.sources import Sources, holds, telling, uses
-from agents.syntax import Function, calls, names, unquoted
+from agents.suspects.clues import RAISES, Clues
+from agents.suspects.nouns import ON_THE_WAY, OUTER, WEIGHTS, Kind, Reason, says_little
+from agents.suspects.reach import Reach
+from agents.suspects.sources import Sources, holds, telling
 
 Origins = Mapping[tuple[str, int], str]
 """The commit of the range that wrote a line of a file at the canary; lines that are older are not in it."""
 CALLING = 7.0
 """What it weighs to have written a line that calls what failed: nearly what it does to have changed that."""
-BRANCHES = re.compile(
-    r"^[\s})]*(?:if|elif|elsif|else|unless|while|until|for|case|when|match|switch|except|catch|rescue)\b"
-)
-MOST_ABOVE = 60
-"""Lines above a line that throws in which its conditions are looked for."""
 BARELY = 3.5
 """What a change of a calling function weighs where nothing shows that it bears on the call."""
 BEARING = 1.5
 """What it adds that a change names what the failing line names."""
 AROUND = 0.9
 """What a change counts for each closure that lies between it and the failing line."""
-WRAPS, LONGEST_CLOSURE = 0.6, 80
-"""A function around others that spans this share of its file, and more lines than this, is no closure."""
 MOST_NAMESAKES = 4
 """A name that more files of the range define leads nowhere."""
 
@@ -44,88 +36,6 @@ FITS = 1.2
 
 RESTYLED = 0.25
 """What is left where a change says in other lines what was said before."""
-
-
-class Reach:
-    """What one call and its function use, read from the source at the canary."""
-
-    def __init__(self, call: Call, sources: Sources) -> None:
-        frame = call.frame
-        self.call = call
-        self.file = str(frame.file)
-        self.line = frame.line
-        self.code = frame.code or sources.line(self.file, frame.line)
-        self.functions = self._functions(frame, sources)
-        self.function = self.functions[0] if self.functions else None
-        own = {frame.function or "", simple_name(frame.function) or ""} | EVERYWHERE
-        self.said = "\n".join((self.code, *self._guards(sources)))
-        """The failing line; where it throws, with the conditions that it stands under."""
-        self.in_line = frozenset(uses(self.said) - own)
-        self.named = frozenset(names(unquoted(self.said)) - own)
-        body = sources.body(self.file, self.function, _end(call, self.function)) if self.function else []
-        self.behind = frozenset(_behind(body, self.named) - own - self.in_line)
-        """What the lines that make the values of the failing line use."""
-        self.in_body = frozenset({name for line in body for name in uses(line)} - own - self.in_line - self.behind)
-        self.imported = sources.imported(self.file)
-
-    def _functions(self, frame: Frame, sources: Sources) -> list[Function]:
-        """The functions around the line, innermost first; one that spans most of its file only wraps it."""
-        most = max(len(sources.lines(self.file)) * WRAPS, LONGEST_CLOSURE)
-        around = [one for one in sources.functions(self.file) if one.first_line <= frame.line <= one.last_line]
-        around.sort(key=lambda one: (-one.first_line, one.last_line))
-        return [one for at, one in enumerate(around) if at == 0 or one.last_line - one.first_line < most]
-
-    def _guards(self, sources: Sources) -> list[str]:
-        """The lines of the function that decide whether the failing line is come to, if all it does is to throw."""
-        if self.function is None or not RAISES.match(self.code):
-            return []
-        found: list[str] = []
-        within = _indent(sources.line(self.file, self.line))
-        for number in range(self.line - 1, max(self.function.first_line, self.line - MOST_ABOVE), -1):
-            text = sources.line(self.file, number)
-            if text.strip() and _indent(text) < within:
-                within = _indent(text)
-                found += [text.strip()] if BRANCHES.match(text) else []
-        return found
-
-    def sees(self, used: frozenset[str], file: str) -> frozenset[str]:
-        """Those of the names that may be defined in `file`: what is called, imported, or named after the file."""
-        if file == self.file:
-            return used
-        is_near = file.rpartition("/")[0] == self.file.rpartition("/")[0]
-        called = calls(self.code) if used is self.in_line else set()
-        stem = file.rpartition("/")[2].partition(".")[0]
-        return frozenset(
-            name
-            for name in used
-            if name in self.imported
-            or name in called
-            or name == stem
-            or is_near
-            or name[:1].isupper()
-            or used is not self.in_line
-        )
-
-
-def _indent(line: str) -> int:
-    return len(line.expandtabs(8)) - len(line.expandtabs(8).lstrip())
-
-
-def _end(call: Call, function: Function) -> int | None:
-    """The last line of a function that had run; None, for all, where it failed itself or only its name is known."""
-    return None if call.depth == 0 or call.frame.line <= function.first_line else call.frame.line
-
-
-def _behind(body: Sequence[str], wanted: frozenset[str]) -> set[str]:
-    """What is used by the lines of a function that give a name of the failing line its value."""
-    found: set[str] = set()
-    for line in body:
-        left, assigned, right = line.partition("=")
-        if not assigned or right.startswith(("=", ">")) or left.endswith(("!", "<", ">")):
-            continue
-        if names(left) & wanted:
-            found |= uses(right)
-    return found
 
 
 class Calls:
@@ -145,7 +55,7 @@ class Calls:
     def reasons(self, change: Change) -> Iterator[Reason]:
         share = (
             RESTYLED
-            if change.is_restyled or change.is_reworded
+            if change.is_restyled or change.is_retyped or change.is_reworded
             else FITS
             if self._is_of_nothing and empties(change)
             else 1.0
@@ -162,6 +72,8 @@ class Calls:
             weight = WEIGHTS["line"] if call.depth == 0 else CALLING * ON_THE_WAY**call.depth
             yield Reason("line", weight, f"it wrote {where} line", call.frame)
         elif (nested := self._touches(change, reach)) is not None:
+            if call.depth == 0 and nested == 0 and reach.is_decided_by(_own(change)):
+                yield Reason("decides", WEIGHTS["decides"], "it changed what decides on the failing line", call.frame)
             weight = self._function_weight(change, reach) * AROUND**nested
             yield Reason("function", weight, f"it changed {where} function", call.frame)
         else:
@@ -218,19 +130,41 @@ class Calls:
             (reach.behind, "used", 0.9, f"from which {where} line has its values"),
             (reach.in_body, "feeds", 1.0, f"which {where} function uses"),
         )
+        for receiver, name in sorted(reach.asked):
+            if name in change.defined and _is_named_after(change, receiver, self._sources):
+                yield Reason("used", WEIGHTS["used"] * closeness, f"it changed {name}, which {where} line asks for")
+                return
         for used, kind, share, words in wordings:
             shared = reach.sees(used, change.file) & known
             if shared:
                 weight = WEIGHTS[kind] * share * closeness
-                if kind == "used" and reach.call.depth == 0 and self._is_of_nothing and shared & change.defined_before:
+                if kind == "used" and reach.call.depth == 0 and self._is_of_nothing and shared & change.undefined:
                     weight = WEIGHTS["package"] * closeness  # what should have had the value is gone
-                    yield Reason("missing", weight, f"it took away {min(shared & change.defined_before)}, {words}")
+                    yield Reason("missing", weight, f"it took away {min(shared & change.undefined)}, {words}")
                 yield Reason(kind, weight, f"it changed {min(shared)}, {words}")
                 return
 
 
+def _is_named_after(change: Change, receiver: str, sources: Sources) -> bool:
+    """Whether an object has the name of the file, or of a type around the change: `cart` of `Cart`, `cart_lines`."""
+    types = [one.name for one in sources.outline(change.file).types if holds(one, change.touched)]
+    stem = change.file.rpartition("/")[2].partition(".")[0]
+    return _plain(receiver) in {_plain(name) for name in (*types, stem)}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower().rstrip("s")
+
+
+def _own(change: Change) -> list[str]:
+    """The lines of code that a change put in or took away, without those that it only moved."""
+    old, new = ([text for text in code.split("\n") if text.strip()] for code in (change.removed, change.added))
+    stays = {text.strip() for text in old} & {text.strip() for text in new}
+    return [text for text in (*old, *new) if text.strip() not in stays]
+
+
 def _times(reason: Reason, share: float) -> Reason:
-    is_meant = share < 1.0 or reason.kind in {"function", "used", "feeds"}
+    is_meant = share < 1.0 or reason.kind in {"decides", "function", "used", "feeds"}
     return reason._replace(weight=reason.weight * share) if is_meant else reason
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from agents.changes import Commit, Hunk, Line, names_packages
 from agents.suspects.nouns import PROSE, TEST_PATH
 from agents.suspects.sources import Sources
-from agents.syntax import code_of, defines, language_of, members, names, strings
+from agents.syntax import code_of, defines, language_of, members, names, parameters, strings, untyped
 
 IDENTIFIER = re.compile(r"[A-Za-z_][\w$-]*[\w$?!]|[A-Za-z_]")
 
@@ -73,7 +73,7 @@ class Change:
     def defined_before(self) -> frozenset[str]:
         """What the lines that it took away defined and the lines that it put in do not."""
         old, new = (
-            {name for line in side for name in defines(code_of(self.file, line.text)) | _parameters(line.text)}
+            {name for line in side for name in defines(code_of(self.file, line.text)) | parameters(line.text)}
             for side in (self.hunk.removed, self.hunk.added)
         )
         return frozenset(old - new)
@@ -91,7 +91,7 @@ class Change:
     def defined_anew(self) -> frozenset[str]:
         """What the lines that it put in define and the lines that it took away did not."""
         old, new = (
-            {name for line in side for name in defines(code_of(self.file, line.text)) | _parameters(line.text)}
+            {name for line in side for name in defines(code_of(self.file, line.text)) | parameters(line.text)}
             for side in (self.hunk.removed, self.hunk.added)
         )
         return frozenset(new - old)
@@ -109,6 +109,12 @@ class Change:
         if not self._keeps_order():
             return False
         return bool(new) and not new - old and not any(DECIDES.fullmatch(token) or old[token] < 2 for token in gone)
+
+    @cached_property
+    def is_retyped(self) -> bool:
+        """Whether it only says otherwise of which types things are."""
+        old, new = (_bare(untyped(self.file, text)) for text in (self.removed, self.added))
+        return old == new and self.removed != self.added
 
     @cached_property
     def is_reworded(self) -> bool:
@@ -135,6 +141,7 @@ class Change:
 
 
 TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
+TRAILING_COMMA = re.compile(r",(?=[)\]}])")
 QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
 PLACE = re.compile(r"[$#]\{[^{}\n]*\}")
 """Where a text takes a value in."""
@@ -162,17 +169,6 @@ def _tokens(code: str) -> list[str]:
     return [token for token in TOKEN.findall(code) if token not in SAYS_NOTHING]
 
 
-SIGNATURE = re.compile(
-    r"\b(?:def|fun|func|function|fn)\b[^(]*\((?:self,\s*)?([^{]*)"
-    r"|^\s*(?:\w+\s+){1,4}\w+\s*\(([^;{]*)\)\s*(?:\{|throws|=>|:)"
-)
-PARAMETER = re.compile(r"(?:^|,)\s*(?:[\w<>\[\].?@*&]+\s+)?[*&$]*([A-Za-z_]\w*)\s*[:?=,)]?")
-
-
-def _parameters(line: str) -> set[str]:
-    """The parameters that a line with a signature names, and a parameter that stands on a line of its own."""
-    found = SIGNATURE.search(line[:1000])
-    if found is None:
-        alone = re.match(r"^\s*[$*&]*([A-Za-z_]\w*)\s*(?::\s*[^=,()]+)?(?:=[^=,()]+)?,\s*$", line)
-        return {alone[1]} if alone else set()
-    return {match[1] for match in PARAMETER.finditer(found[1] or found[2] or "")}
+def _bare(code: str) -> str:
+    """Code without what line breaks and trailing commas make of it."""
+    return TRAILING_COMMA.sub("", "".join(code.split()))

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, NOTHING_WRITTEN, Reach
+from agents.suspects.calls import FITS, NOTHING_WRITTEN
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import WEIGHTS, Reason, says_little
+from agents.suspects.reach import Reach
 from agents.suspects.receivers import missing_in
 from agents.suspects.sources import Sources
 from agents.syntax import calls

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 
 from agents.frames import Frame, simple_name
-from agents.suspects.calls import Reach, empties
+from agents.suspects.calls import empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
+from agents.suspects.reach import Reach
 from agents.suspects.receivers import accesses
 
 KEPT = 0.2

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.suspects.calls import FITS, RESTYLED, Reach, empties
+from agents.suspects.calls import FITS, RESTYLED, empties
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import OUTER, WEIGHTS, Reason, says_little
+from agents.suspects.reach import Reach
 from agents.suspects.sources import Sources, holds
 from agents.syntax import Function, imports, names, unquoted
 

@@ -134,7 +134,7 @@ def _diluted(reason: Reason) -> Reason:
 
 def _score(change: Change, reasons: Sequence[Reason]) -> float:
     score = reasons[0].weight + BESIDES * sum(reason.weight for reason in reasons[1:])
-    is_in_trace = any(reason.kind in {"line", "function"} for reason in reasons)
+    is_in_trace = any(reason.kind in {"line", "decides", "function"} for reason in reasons)
     return score * UNLIKELY if TEST_PATH.search(change.file) and not is_in_trace else score
 
 
@@ -167,7 +167,7 @@ def _suspect(change: Change, score: float, reason: Reason, sources: Sources) -> 
     line = standing[0] if standing else change.touched[0] if change.touched else None
     if line is None and hunk.file in sources:
         line = max(1, hunk.new_start)
-    if frame is not None and frame.file == hunk.file and reason.kind in {"line", "function"} and frame.line:
+    if frame is not None and frame.file == hunk.file and reason.kind in {"line", "decides", "function"} and frame.line:
         line = frame.line
     here = sources.function_at(hunk.file, line) if line is not None else None
     return Suspect(

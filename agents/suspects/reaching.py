@@ -6,10 +6,10 @@ By names alone and one function deep: enough to say that a change is reachable, 
 from collections.abc import Mapping, Sequence
 
 from agents.changes import Commit
-from agents.suspects.calls import Reach
 from agents.suspects.clues import Clues
 from agents.suspects.nouns import says_little
 from agents.suspects.ranking import changes_of
+from agents.suspects.reach import Reach
 from agents.suspects.sources import Sources
 from agents.syntax import function_at
 

@@ -17,6 +17,7 @@ from agents.syntax import (
     outline,
     strings,
     unquoted,
+    untyped,
 )
 
 MOST_PLACES = 20
@@ -34,6 +35,8 @@ CONSTRUCTORS = frozenset(
 )
 OPENS = re.compile(r"^\s*[rbuRBU]?(\"\"\"|''')")
 WORD = re.compile(r"[A-Za-z_]\w*")
+PYTHON = (".py", ".pyi")
+ANNOTATED = re.compile(r"^\s*\*{0,2}[A-Za-z_]\w*\s*:")
 ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
 
 
@@ -112,7 +115,7 @@ class Sources:
     def prose(self, path: str) -> frozenset[int]:
         """The numbers of the lines of docstrings."""
         if path not in self._prose:
-            self._prose[path] = frozenset(_prose(self.lines(path))) if path.endswith((".py", ".pyi")) else frozenset()
+            self._prose[path] = frozenset(_prose(self.lines(path))) if path.endswith(PYTHON) else frozenset()
         return self._prose[path]
 
     def touched(self, hunk: Hunk) -> list[int]:
@@ -158,9 +161,9 @@ class Sources:
             code = code_of(path, line.text)
             here = self.function_at(path, line.new) if line.new is not None and path in self else None
             is_local = code[:1].isspace() and (here is not None or line.new is None) and not ATTRIBUTE.match(code)
-            found |= _lasting(code) if is_local else defines(code)
+            found |= _lasting(code, path) if is_local else defines(code)
             if not is_local and inside_types and here is None and code[:1].isspace():
-                found |= names(code)
+                found |= names(untyped(path, code))
         return frozenset(found)
 
 
@@ -176,8 +179,10 @@ def _prose(lines: Sequence[str]) -> Iterator[int]:
             quotes = "" if opening[1] in line[opening.end() :] else opening[1]
 
 
-def _lasting(code: str) -> set[str]:
-    """What a line in a function defines for others: an inner function, a key of what it builds."""
+def _lasting(code: str, path: str) -> set[str]:
+    """What a line in a function defines for others: an inner function, a key of what it builds; no parameter."""
+    if path.endswith(PYTHON) and ANNOTATED.match(code):
+        return set()
     plain = re.match(r"^\s*(?:const|let|var|val|final)?\s*[\w<>\[\].]*\s*\w+\s*(?::[^=;\"']+)?=(?!>)", code)
     return set() if plain else defines(code)
 

@@ -2,6 +2,7 @@
 
 from agents.syntax.functions import Function, Outline, function_at, functions, innermost, outline
 from agents.syntax.languages import language_of
+from agents.syntax.signatures import parameters, untyped
 from agents.syntax.words import calls, code_of, defines, imports, members, names, strings, unquoted
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "members",
     "names",
     "outline",
+    "parameters",
     "strings",
     "unquoted",
+    "untyped",
 ]

@@ -46,12 +46,15 @@ class Verification(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["replay", "start", "latency", "render", "none"]
+    kind: Literal["replay", "start", "latency", "test", "render", "none"]
     verdict: Verdict
     before: Check
     after: Check
     tests_before: Check
     tests_after: Check
+    targeted_before: Check | None = None
+    targeted_after: Check | None = None
+    """The tests that are nearest to the patch, which were run before all others; None where there are none."""
     unchecked: tuple[str, ...] = ()
     base: OnBase | None = None
     """None where the base branch has the same code as the canary in the files of the patch."""

@@ -86,3 +86,28 @@ class Workspace(Protocol):
     async def clear(self, tree: str) -> None:
         """Remove it; never fails for one that is gone."""
         ...
+
+
+class Provision(BaseModel):
+    """The packages that were laid into a tree, and how programs find them there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    install: tuple[tuple[str, ...], ...] = ()
+    """Commands that install them, to be run in the sandbox, in the tree, with `environment`."""
+    environment: Mapping[str, str] = {}
+    """What every command in the tree needs of variables to find them."""
+    unchecked: tuple[str, ...] = ()
+    """What the tree asks for and does not get, with the reason."""
+
+
+class Dependencies(Protocol):
+    """Fetches a tree's packages outside of the sandbox, by tools that execute nothing of the repository."""
+
+    async def provide(self, tree: str, extra: tuple[str, ...] = ()) -> Provision:
+        """Lay what the tree's own manifests ask for into the tree.
+
+        Called before anything of the tree was run. `extra` names packages that are wanted besides (`pytest`). Never
+        fails: what cannot be had is told in `unchecked`.
+        """
+        ...

@@ -17,6 +17,7 @@ from agents.frames import Signature, Trace
 from agents.traffic import Slowdown
 from agents.verification.environment import Environment, deployed_environment
 from agents.verification.ports import Request
+from agents.verification.runners import Runner
 
 METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
 METHODS = frozenset(METHOD.split("|"))
@@ -43,6 +44,12 @@ class Commands(BaseModel):
     test: tuple[str, ...] = ()
     off: str | None = None
     """Why nothing of this repository may be run, if so."""
+    runner: Runner | None = None
+    """What `test` starts, where that is known."""
+    untested: str | None = None
+    """Why there is no `test`, and what to do about it."""
+    targets: tuple[str, ...] = ()
+    """The test files that are nearest to the patch: run first, where the runner can be aimed at them."""
 
 
 class Reproduction(BaseModel):
@@ -50,7 +57,7 @@ class Reproduction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["replay", "start", "latency", "render", "none"]
+    kind: Literal["replay", "start", "latency", "test", "render", "none"]
     reason: str | None = None
     """Why the kind is `none`, or why nothing stronger was possible."""
     signature: Signature | None = None

@@ -7,32 +7,20 @@ and on the list of what was not checked.
 import asyncio
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
-
-from agents.errors import Denied
-from agents.frames import Signature, find_traces
 from agents.patch import Patch
 from agents.verification.environment import Environment
+from agents.verification.guarding import about, guard, shown
 from agents.verification.latency import measure
-from agents.verification.nouns import Check, Program, Result, Verdict, Verification, tail
-from agents.verification.ports import Request, Response, Sandbox, Served, Workspace
+from agents.verification.nouns import Check, Program, Verdict, Verification
+from agents.verification.ports import Dependencies, Sandbox, Workspace
+from agents.verification.regression import can_try, observe_test
 from agents.verification.rendering import given_back, is_of_manifests
 from agents.verification.reproduction import Commands, Reproduction
-from agents.verification.suite import ending, run_suite
+from agents.verification.sides import Side, Trial, observe
+from agents.verification.site import Site
 from agents.verification.syntax import syntax_error
 
 GREEN_REPEATS = 3
-LISTEN_SECONDS = 5.0
-"""How long a program must keep listening to count as started (DESIGN section 6)."""
-
-
-class Trial(BaseModel):
-    """The two sides that are compared: files written over the program's, and its environment."""
-
-    model_config = ConfigDict(frozen=True)
-
-    files: Mapping[str, str | None] = {}
-    environment: Environment
 
 
 async def verify(
@@ -44,6 +32,7 @@ async def verify(
     *,
     sandbox: Sandbox,
     workspace: Workspace,
+    dependencies: Dependencies | None = None,
 ) -> Verification:
     """Red before, green after.
 
@@ -53,183 +42,117 @@ async def verify(
     broken = await asyncio.to_thread(syntax_error, patch)
     if broken:
         return _without_run(reproduction, "refuted", broken)
-    if program is None or reproduction.kind in {"render", "none"}:
-        reason = reproduction.reason or "the source of the running program is not known"
-        return _rendered(patch, reproduction, reason)
+    if program is None:
+        return _rendered(patch, reproduction, reproduction.reason or "the source of the running program is not known")
+    site = Site(program.url, commands, sandbox, workspace, dependencies)
     files = {change.path: change.after for change in patch.changes} if patch.repository == program.url else {}
+    brings_a_test = bool(files) and not commands.off and can_try(patch, reproduction, site)
     environment = patched_environment or reproduction.environment
-    if not files and _gives_the_same(environment, reproduction.environment):
-        return _rendered(patch, reproduction, "what the patch changes in the manifests is not read when they are tried")
-    if reproduction.kind == "latency":
-        return await measure(files, reproduction, program, commands, sandbox=sandbox, workspace=workspace)
-    run = _Run(reproduction, program, commands, sandbox, workspace)
-    before = await run.observe(Trial(environment=reproduction.environment), repeats=1)
+    if reproduction.kind in {"render", "none"}:
+        found = None if brings_a_test else _rendered(patch, reproduction, reproduction.reason or "nothing can be run")
+    elif not files and _gives_the_same(environment, reproduction.environment):
+        why = "what the patch changes in the manifests is not read when they are tried"
+        found = _rendered(patch, reproduction, why)
+    elif reproduction.kind == "latency":
+        found = await measure(files, reproduction, program, site)
+    else:
+        found = await _try_program(program, files, environment, reproduction, site)
+    # A test that the patch brings shows what the program could not: it does not start here, or needs what is not there.
+    could_not_see = found is None or (found.verdict == "unverified" and found.before.result == "not_run")
+    if brings_a_test and could_not_see:
+        return await _try_its_test(patch, program, reproduction, site)
+    return found or _rendered(patch, reproduction, "nothing can be run")
+
+
+async def _try_program(
+    program: Program,
+    files: Mapping[str, str | None],
+    environment: Environment,
+    reproduction: Reproduction,
+    site: Site,
+) -> Verification:
+    """The program itself, started and asked on both sides."""
+    before = await observe(site, program.commit, reproduction, Trial(environment=reproduction.environment), repeats=1)
     if before.check.result != "failed":
-        return _verdict(reproduction, before, _Side.skipped("the failure was not seen again before the patch"))
-    after = await run.observe(
+        skipped = Side.skipped("the failure was not seen again before the patch")
+        return _verdict(reproduction, before, skipped, "unverified", [_why_not_red(before.check)])
+    after = await observe(
+        site,
+        program.commit,
+        reproduction,
         Trial(files=files, environment=environment),
         repeats=GREEN_REPEATS,
         requests=before.guilty,
     )
-    return _verdict(reproduction, before, after)
+    verdict, why = await _compare(site, program.commit, files, before, after)
+    return _verdict(reproduction, before, after, verdict, why)
+
+
+async def _try_its_test(patch: Patch, program: Program, reproduction: Reproduction, site: Site) -> Verification:
+    """The patch's own regression test: before with nothing of the patch but its tests, after with all of it."""
+    kind = reproduction.model_copy(update={"kind": "test"})
+    files = {change.path: change.after for change in patch.changes}
+    before = await observe_test(patch, program.commit, reproduction, site, with_fix=False)
+    if before.check.result != "failed":
+        skipped = Side.skipped("the test was not red before the patch")
+        return _verdict(kind, before, skipped, "unverified", [_why_not_red(before.check)])
+    after = await observe_test(patch, program.commit, reproduction, site, with_fix=True)
+    unpatched = await site.test(program.commit, {})
+    before = before.model_copy(update={"tests": unpatched})
+    verdict, why = await _compare(site, program.commit, files, before, after)
+    return _verdict(kind, before, after, verdict, why)
+
+
+async def see_alone(
+    reproduction: Reproduction,
+    program: Program | None,
+    environment: Environment | None,
+    commands: Commands,
+    *,
+    sandbox: Sandbox,
+    workspace: Workspace,
+    dependencies: Dependencies | None = None,
+) -> Check:
+    """Whether the failure is seen without any patch: red if it is, green if not, not run where it cannot be told.
+
+    `environment` is what the program's manifests give it, None for the one of the canary's pods.
+    """
+    if program is None or reproduction.kind not in {"replay", "start"}:
+        return Check(result="not_run", reason=reproduction.reason or f"a {reproduction.kind} trial needs a patch")
+    alone = commands.model_copy(update={"test": (), "targets": ()})
+    site = Site(program.url, alone, sandbox, workspace, dependencies)
+    trial = Trial(environment=environment or reproduction.environment)
+    side = await observe(site, program.commit, reproduction, trial, repeats=GREEN_REPEATS)
+    return side.check
 
 
 def _gives_the_same(one: Environment, other: Environment) -> bool:
     return (one.variables, one.files) == (other.variables, other.files)
 
 
-def shows(signature: Signature, output: str) -> bool:
-    """Whether a program's output holds the same failure: exception type, and file and function of the frame."""
-    for trace in find_traces("output", output):
-        if trace.exception != signature.exception:
-            continue
-        if signature.file is None or any(
-            f"/{frame.path}".endswith(f"/{signature.file}") and frame.function == signature.function
-            for frame in trace.frames
-        ):
-            return True
-    return False
+async def _compare(
+    site: Site, commit: str, files: Mapping[str, str | None], before: Side, after: Side
+) -> tuple[Verdict, list[str]]:
+    if after.check.result == "failed":
+        return "refuted", ["the failure is still there after the patch"]
+    if after.check.result == "not_run":
+        return "refuted" if after.could_run else "unverified", [f"after the patch: {after.check.reason}"]
+    return await guard(site, commit, files, before.tests, after.tests)
 
 
-class _Side(BaseModel):
-    """One side of the comparison as it came out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    check: Check
-    tests: Check
-    guilty: tuple[Request, ...] = ()
-    """The requests whose answers were wrong."""
-    could_run: bool = True
-    """False where it was the sandbox that failed, which says nothing about the code."""
-
-    @classmethod
-    def skipped(cls, reason: str, *, could_run: bool = True) -> "_Side":
-        check = Check(result="not_run", reason=reason)
-        return cls(check=check, tests=check, could_run=could_run)
-
-
-class _Run:
-    """What both sides share."""
-
-    def __init__(
-        self,
-        reproduction: Reproduction,
-        program: Program,
-        commands: Commands,
-        sandbox: Sandbox,
-        workspace: Workspace,
-    ) -> None:
-        self._reproduction = reproduction
-        self._program = program
-        self._commands = commands
-        self._sandbox = sandbox
-        self._workspace = workspace
-
-    async def observe(self, trial: Trial, repeats: int, requests: tuple[Request, ...] = ()) -> _Side:
-        """Lay the side out, reproduce on it, run its tests, and clear it away."""
-        try:
-            tree = await self._workspace.lay_out(self._program.url, self._program.commit, trial.files)
-        except Denied as error:
-            return _Side.skipped(f"the commit cannot be laid out: {error}", could_run=False)
-        try:
-            if self._commands.setup:
-                done = await self._sandbox.run(tree, self._commands.setup, {})
-                if done.status != "ok" or done.exit_code != 0:
-                    reason = f"`setup` of .selfheal.yml failed: {ending(done)}"
-                    return _Side.skipped(reason, could_run=done.status != "failed")
-            asked = (requests or self._reproduction.requests) * repeats
-            served = await self._sandbox.serve(
-                tree,
-                self._commands.run,
-                trial.environment.variables,
-                files=trial.environment.files,
-                requests=asked,
-                listen_seconds=LISTEN_SECONDS if self._reproduction.kind == "start" else 0,
-            )
-            tests = await run_suite(tree, self._commands, self._sandbox)
-        finally:
-            await self._workspace.clear(tree)
-        return self._judge(served, asked, tests)
-
-    def _judge(self, served: Served, asked: tuple[Request, ...], tests: Check) -> _Side:
-        command = " ".join(self._commands.run)
-        if asked:
-            command += "  <-  " + ", ".join(dict.fromkeys(f"{r.method} {r.path}" for r in asked))
-        if served.status != "ok":
-            check = Check(result="not_run", command=command, reason=served.reason or served.status)
-            return _Side(check=check, tests=tests, could_run=served.status != "failed")
-        seen = self._reproduction.signature is not None and shows(self._reproduction.signature, served.output)
-        wrong = tuple(
-            request
-            for request, answer in zip(asked, served.responses, strict=False)
-            if answer.status is None or answer.status >= 500
-        )
-        if self._reproduction.kind == "start":
-            result, reason = _judge_start(served, seen=seen)
-        else:
-            result, reason = _judge_replay(served, seen=seen, wrong=bool(wrong))
-        check = Check(result=result, command=command, output=tail(served.output), reason=reason)
-        return _Side(check=check, tests=tests, guilty=tuple(dict.fromkeys(wrong)))
-
-
-def _judge_start(served: Served, *, seen: bool) -> tuple[Result, str | None]:
-    """Red: it dies before it listens, with the same signature. Green: it listens and goes on."""
-    if served.listened and served.exit_code is None:
-        return "passed", f"it listened for {LISTEN_SECONDS:.0f} s"
-    if seen:
-        return "failed", f"it died with exit code {served.exit_code} and the same exception"
-    return "not_run", f"it did not start, for another reason than the canary (exit code {served.exit_code})"
-
-
-def _judge_replay(served: Served, *, seen: bool, wrong: bool) -> tuple[Result, str | None]:
-    if seen:
-        return "failed", f"the same exception again; answers: {_statuses(served.responses)}"
-    if not served.listened:
-        return "not_run", f"the program did not start here (exit code {served.exit_code})"
-    if wrong:
-        return (
-            "not_run",
-            f"the request fails, but not as in the canary; answers: {_statuses(served.responses)}",
-        )
-    return "passed", f"answers: {_statuses(served.responses)}"
-
-
-def _verdict(reproduction: Reproduction, before: _Side, after: _Side) -> Verification:
-    verdict, why = _compare(before, after)
+def _verdict(reproduction: Reproduction, before: Side, after: Side, verdict: Verdict, why: list[str]) -> Verification:
     unchecked = [*why, *reproduction.environment.stand_ins]
     if verdict == "verified":
-        unchecked += _about_tests(before.tests, after.tests)
+        unchecked += about(before.tests, after.tests)
+    unchecked += [*before.unchecked, *after.unchecked]
     return Verification(
         kind=reproduction.kind,
         verdict=verdict,
         before=before.check,
         after=after.check,
-        tests_before=before.tests,
-        tests_after=after.tests,
-        unchecked=tuple(unchecked),
+        **shown(before.tests, after.tests),
+        unchecked=tuple(dict.fromkeys(unchecked)),
     )
-
-
-def _compare(before: _Side, after: _Side) -> tuple[Verdict, list[str]]:
-    if before.check.result != "failed":
-        return "unverified", [_why_not_red(before.check)]
-    if after.check.result == "failed":
-        return "refuted", ["the failure is still there after the patch"]
-    if after.check.result == "not_run":
-        return "refuted" if after.could_run else "unverified", [f"after the patch: {after.check.reason}"]
-    if after.tests.result == "failed" and before.tests.result == "passed":
-        return "refuted", ["the repository's own tests pass before the patch and fail after it"]
-    return "verified", []
-
-
-def _about_tests(before: Check, after: Check) -> list[str]:
-    """What the repository's own tests leave open beside a verified patch."""
-    if after.result == "not_run":
-        return [f"the repository's own tests: {after.reason}"]
-    if after.result == "failed" and before.result == "not_run":
-        return [f"the repository's own tests fail after the patch, and could not be run before it: {before.reason}"]
-    return ["the repository's own tests were red before the patch already"] if before.result == "failed" else []
 
 
 def _why_not_red(check: Check) -> str:
@@ -262,7 +185,3 @@ def _without_run(reproduction: Reproduction, verdict: Verdict, reason: str) -> V
         tests_after=check,
         unchecked=(reason,),
     )
-
-
-def _statuses(responses: tuple[Response, ...]) -> str:
-    return ", ".join(str(answer.status or "no answer") for answer in responses) or "none"

@@ -10,15 +10,30 @@ import io
 import json
 import tarfile
 import zlib
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from agents.errors import Invalid
-from agents.evidence import Bundle, Kind, LogSource, LogText, Objects, Target, from_files
+from agents.evidence import (
+    ITEM_BYTES,
+    Bundle,
+    Kind,
+    LogSource,
+    LogText,
+    Objects,
+    Target,
+    cut_of,
+    from_files,
+    raw_bytes,
+)
+from agents.logs import cut_bytes
 
 MOST_FILE_BYTES = 64 * 1024 * 1024
 MOST_BUNDLE_BYTES = 256 * 1024 * 1024
 MOST_FILES = 10_000
+PART_BYTES = 1024 * 1024
+"""Of a long log, read at once."""
 
 
 class BundleDirectory:
@@ -81,8 +96,8 @@ class BundleDirectory:
             path = self._below(folder, f"{source.item_id}.log", "file") if folder else None
             if path is None:
                 return LogText(status="gone", reason="the log is not kept")
-            if path.stat().st_size > MOST_FILE_BYTES:
-                return LogText(status="failed", reason=f"the log is larger than {MOST_FILE_BYTES} bytes")
+            if path.stat().st_size > ITEM_BYTES:
+                return _long_log(path)
             text = path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
             return LogText(status="failed", reason=str(error))
@@ -135,6 +150,13 @@ class BundleDirectory:
             return json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError):
             return None
+
+
+def _long_log(path: Path) -> LogText:
+    """A log that does not fit into a bundle, in parts: it is never in memory as a whole."""
+    with path.open("rb") as file:
+        short = cut_bytes(iter(partial(file.read, PART_BYTES), b""), raw_bytes(ITEM_BYTES))
+    return LogText(status="truncated" if short.how else "ok", reason=short.how, text=short.text, cut=cut_of(short))
 
 
 def _created(thing: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from agents.errors import Denied
 from agents.patch import FileChange
-from agents.pull_request import Comment, Forge, Head, Record, Text
+from agents.pull_request import Attention, Comment, Forge, Head, Record, Text
 
 
 class Forges:
@@ -33,14 +33,32 @@ class Forges:
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
         await self._of(url).update_pull_request(url, number, text)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._of(url).find_issue(url, incident)
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._of(url).find_issue(url, incident, cause)
 
     async def create_issue(self, url: str, text: Text) -> Record:
         return await self._of(url).create_issue(url, text)
 
+    async def close_issue(self, url: str, number: int) -> None:
+        await self._of(url).close_issue(url, number)
+
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._of(url).our_pull_requests(url)
+
+    async def attention(self, url: str, number: int) -> Attention:
+        return await self._of(url).attention(url, number)
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        await self._of(url).add_labels(url, number, labels)
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        await self._of(url).request_reviews(url, number, reviewers)
+
+    async def account(self, url: str, commit: str) -> str | None:
+        return await self._of(url).account(url, commit)
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        return await self._of(url).page(url, commit, path, line)
 
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return await self._of(url).comments(url, number)

@@ -44,6 +44,8 @@ def router(wiring: Wiring) -> APIRouter:
             wiring.intake.begin(inbox.Pending(id=row, sighting=sighting))
         elif found.lead is not None:
             wiring.intake.begin_lookup(inbox.Lookup(id=row, lead=found.lead, received_at=now))
+        elif found.promotion is not None:
+            wiring.intake.begin_promotion(inbox.Passed(id=row, promotion=found.promotion))
         incident = sighting.incident.key if sighting else None
         return _answer({"disposition": found.disposition, "reason": found.reason, "incident": incident})
 

@@ -109,6 +109,7 @@ def _log_answer(source: LogSource, text: LogText) -> Answer:
         status=text.status,
         reason=text.reason,
         content=text.text if text.status in {"ok", "truncated"} else None,
+        cut=text.cut,
     )
 
 

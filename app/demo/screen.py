@@ -26,6 +26,7 @@ REPRODUCTIONS = {
     "replay": "the captured request, sent again",
     "latency": "the slow request, timed against the stable version",
     "start": "the program, started as its pod was",
+    "test": "a regression test that comes with the change",
     "render": "the manifests alone: the change, not the health",
     "none": "nothing could be run",
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +13,8 @@ from agents.policy import Policy
 from app.doctor.finding import Finding, fail, ok, warn
 from app.settings import Settings
 
+OLDEST_GIT = (2, 31)
+"""`log --diff-merges`; files by their ids on standard input are fetched since 2.29."""
 SHORT_TOKEN = 16
 LITERAL = "$selfheal-token"
 PLACEHOLDERS = ("<", "REPLACE", "CHANGE", "EXAMPLE")
@@ -90,11 +93,18 @@ async def check_git() -> Finding:
         return fail("git", "git is not installed", "install the package git")
     process = await asyncio.create_subprocess_exec(found, "--version", stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
-    return (
-        ok("git", out.decode("utf-8", "replace").strip())
-        if process.returncode == 0
-        else fail("git", f"{found} does not start", "install the package git again")
-    )
+    if process.returncode != 0:
+        return fail("git", f"{found} does not start", "install the package git again")
+    return read_git_version(out.decode("utf-8", "replace").strip())
+
+
+def read_git_version(told: str) -> Finding:
+    """Whether a git that calls itself so does all that is asked of it."""
+    version = re.search(r"(\d+)\.(\d+)", told)
+    if version is not None and (int(version[1]), int(version[2])) >= OLDEST_GIT:
+        return ok("git", told)
+    oldest = ".".join(str(number) for number in OLDEST_GIT)
+    return fail("git", f"{told} is too old to read repositories as is needed", f"install git {oldest} or newer")
 
 
 async def check_sandbox(settings: Settings, ports: Ports) -> Finding:

@@ -1,4 +1,4 @@
-"""One container's log as it was heard: the newest lines and the first error, within a bound."""
+"""One container's log as it was heard: the first of every kind of line and the newest ones, within a bound."""
 
 import asyncio
 import sys
@@ -6,24 +6,33 @@ from collections import deque
 
 from agents.evidence import LogSource
 from agents.evidence.recording import time_of
-from agents.evidence.sealing import ERROR, FIRST_ERROR_LINES
+from agents.logs import Firsts, with_gaps
 
 LOG_BYTES = 1024 * 1024
 LONGEST_LINE = 16 * 1024
 POINTER = 8
+NUMBERED = 96
+"""What a line takes beside its text where its number is kept with it."""
+AT_ONCE = 32
+"""Lines that are looked at together, since that costs less."""
 
 
 class Log:
-    """The newest lines of one container's log, and its first error."""
+    """The newest lines of one container's log, and apart from them the first of every kind."""
 
     def __init__(self, source: LogSource, now: float = 0.0) -> None:
         self.source = source
         self.lines: deque[str] = deque()
-        self.first_error: list[str] = []
         self.bytes = 0
         """Memory of what is held; a line of both is counted twice."""
         self.changed_at = now
         self.latest = ""
+        self._firsts = _empty()
+        self._firsts_bytes = 0
+        self._count = 0
+        """Lines that were heard."""
+        self._unseen = 0
+        """How many of the newest were not looked at yet."""
         self._heard: tuple[str, frozenset[str]] = ("", frozenset())
         self.task: asyncio.Task[None] | None = None
         self.is_open = False
@@ -47,11 +56,12 @@ class Log:
         if time and (time < until or (time == until and line in last)):
             return 0
         self.latest = max(time, self.latest)
-        if len(self.first_error) < FIRST_ERROR_LINES and (self.first_error or ERROR.search(line)):
-            self.first_error.append(line)
-            self.bytes += size_of(line)
         self.lines.append(line)
         self.bytes += size_of(line)
+        self._count += 1
+        self._unseen += 1
+        if self._unseen >= AT_ONCE:
+            self._look()
         self.changed_at = at
         while self.bytes > LOG_BYTES and self.lines:
             self.shed()
@@ -61,21 +71,40 @@ class Log:
         """Let go of everything; how much that was."""
         size, self.bytes = self.bytes, 0
         self.lines.clear()
-        self.first_error.clear()
+        self._firsts, self._firsts_bytes, self._unseen = _empty(), 0, 0
         return size
 
     def shed(self) -> int:
-        """Let go of the oldest line; its size."""
-        size = size_of(self.lines.popleft()) if self.lines else 0
-        self.bytes -= size
-        return size
+        """Let go of the oldest of the newest lines; how much less is held."""
+        before = self.bytes
+        if self._unseen >= len(self.lines):
+            self._look()
+        if self.lines:
+            self.bytes -= size_of(self.lines.popleft())
+        return before - self.bytes
 
     @property
     def text(self) -> str:
-        first = set(self.lines)
-        return "".join(f"{line}\n" for line in (*(one for one in self.first_error if one not in first), *self.lines))
+        """What is held, in order, and how many lines are not."""
+        self._look()
+        oldest = self._count - len(self.lines) + 1
+        kept = ((number, f"{line}\n") for number, line in self._firsts.kept if number < oldest)
+        newest = ((number, f"{line}\n") for number, line in enumerate(self.lines, oldest))
+        return "".join(with_gaps((*kept, *newest), self._count + 1))
+
+    def _look(self) -> None:
+        if self._unseen:
+            unseen = [self.lines[at] for at in range(-self._unseen, 0)]
+            self._firsts.see("\n".join(unseen), self._count - self._unseen + 1)
+            self._unseen = 0
+            held, self._firsts_bytes = self._firsts_bytes, self._firsts.memory
+            self.bytes += self._firsts_bytes - held
 
 
 def size_of(line: str) -> int:
     """What a line takes in memory: more than its characters, and of some scripts four bytes for each of them."""
     return sys.getsizeof(line) + POINTER
+
+
+def _empty() -> Firsts:
+    return Firsts(LOG_BYTES, lambda line: size_of(line) + NUMBERED)

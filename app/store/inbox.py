@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from agents.incident import Promotion
 from app.notification import Disposition, Lead, Notification, Sighting
 from app.store.database import reads, writes
 from app.store.tables import inbox
@@ -49,6 +50,15 @@ class Lookup(BaseModel):
     received_at: datetime
 
 
+class Passed(BaseModel):
+    """A notification of a version that passed its canary."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    promotion: Promotion
+
+
 def row_id(cluster: str, raw: bytes) -> str:
     """The same body from the same cluster is the same row."""
     return hashlib.sha256(cluster.encode() + b"\0" + raw).hexdigest()
@@ -60,7 +70,7 @@ def put(
 ) -> None:
     """Keep a notification; one that is there already counts up its deliveries."""
     sighting = notification.sighting
-    waiting = sighting or notification.lead
+    waiting = sighting or notification.lead or notification.promotion
     values = {
         "id": row,
         "received_at": now,
@@ -83,7 +93,7 @@ def put(
 @reads
 def pending(connection: Connection) -> tuple[Pending, ...]:
     """The oldest notifications that were not admitted."""
-    rows = _waiting(connection, inbox.c.disposition != "lookup")
+    rows = _waiting(connection, inbox.c.disposition == "incident")
     return tuple(Pending(id=row.id, sighting=Sighting.model_validate(row.sighting)) for row in rows)
 
 
@@ -92,6 +102,19 @@ def lookups(connection: Connection) -> tuple[Lookup, ...]:
     """The oldest notifications whose Rollout is not known yet."""
     rows = _waiting(connection, inbox.c.disposition == "lookup")
     return tuple(Lookup(id=row.id, lead=Lead.model_validate(row.sighting), received_at=row.received_at) for row in rows)
+
+
+@reads
+def promotions(connection: Connection) -> tuple[Passed, ...]:
+    """The oldest promotions that nothing was done about yet."""
+    rows = _waiting(connection, inbox.c.disposition == "signal")
+    return tuple(Passed(id=row.id, promotion=Promotion.model_validate(row.sighting)) for row in rows)
+
+
+@writes
+def settle(connection: Connection, row: str, now: datetime) -> None:
+    """Nothing is left to be done about a row."""
+    connection.execute(update(inbox).where(inbox.c.id == row).values(admitted_at=now))
 
 
 def _waiting(connection: Connection, which: ColumnElement[bool]) -> Sequence[Any]:

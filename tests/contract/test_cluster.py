@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.evidence import Cluster, Kind, LogSource, Target
+from agents.evidence import ITEM_BYTES, Cluster, Kind, LogSource, Target
 from app.adapters.bundle_dir import BundleDirectory
 from tests.fakes import FakeCluster
 
@@ -208,3 +208,15 @@ async def test_a_binary_log_is_text_with_marks_in_it(tmp_path: Path) -> None:
     folder = lay_out(tmp_path, {}, {LOG.item_id: ""})
     (folder / f"{LOG.item_id}.log").write_bytes(b"ok\r\n\xff\xfe\0\n")
     assert (await BundleDirectory(tmp_path).log(TARGET, LOG)).text == "ok\r\n\ufffd\ufffd\0\n"
+
+
+async def test_a_log_that_is_too_long_for_a_bundle_is_cut_as_it_is_read(tmp_path: Path) -> None:
+    lines = [f"INFO request {at} {'x' * 90}" for at in range(100_000)]
+    lines[33_000] = "WARN the cause"
+    write(tmp_path / f"eu/shop/checkout/bad/{LOG.item_id}.log", "\n".join(lines))
+    found = await BundleDirectory(tmp_path).log(TARGET, LOG)
+    assert found.status == "truncated"
+    assert found.cut is not None
+    assert (found.cut.of, found.text.splitlines()[-1]) == (len(lines), lines[-1])
+    assert "\n".join(lines[32_998:33_003]) in found.text
+    assert len(found.text) < ITEM_BYTES

@@ -102,6 +102,28 @@ async def test_an_issue_is_found_by_the_incident_it_is_about_and_not_by_what_it_
     assert len(site.issues()) == 1
 
 
+async def test_an_issue_is_discussed_like_a_pull_request_and_closed_once(site: Site) -> None:
+    await site.push("fix")
+    issue = await site.forge.create_issue(site.url, Text(title="t", body=with_marker(KEY, "t", "x")))
+    pull = await site.forge.create_pull_request(site.url, "fix", "main", TEXT)
+    assert pull.number != issue.number
+    said = await site.forge.create_comment(site.url, issue.number, "again")
+    await site.forge.create_comment(site.url, pull.number, "elsewhere")
+    await site.forge.update_comment(site.url, issue.number, said.id, "again and again")
+    assert [one.body for one in await site.forge.comments(site.url, issue.number)] == ["again and again"]
+    for _ in range(2):
+        await site.forge.close_issue(site.url, issue.number)
+        found = await site.forge.find_issue(site.url, KEY)
+        assert found is not None
+        assert (found.state, found.reopened) == ("closed", False)
+    site.reopen(issue.number)
+    found = await site.forge.find_issue(site.url, KEY)
+    assert found is not None
+    assert (found.state, found.reopened) == ("open", True)
+    with pytest.raises(Denied, match="77"):
+        await site.forge.close_issue(site.url, 77)
+
+
 async def test_modes_are_kept_files_deleted_and_made(local: LocalSite) -> None:
     local.scratch.commit("more", {"tool": "old\n", "keep/link": "target", "gone/x": "x\n"}, {"tool": EXECUTABLE})
     base = local.scratch.commit("link", {"keep/link": "../tool"}, {"keep/link": LINK, "sub": SUBMODULE})

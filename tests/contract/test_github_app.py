@@ -102,7 +102,7 @@ async def test_a_token_that_is_refused_early_is_replaced_once(github: GitHubServ
     """It was revoked, or the clocks differ; the refused request had no effect, so it is made again."""
     forge = GitHubForge(access(github, tmp_path))
     url, shop = github.url("acme/shop"), github.hub.repositories["acme/shop"]
-    await forge.default_branch(url)
+    await forge.head(url, "main")
     github.hub.grants.clear()
     await forge.create_issue(url, Text(title="t", body="b"))
     assert len(shop.issues) == 1
@@ -126,11 +126,11 @@ async def test_an_app_that_is_not_installed_is_denied_and_looked_up_anew_when_it
 
 async def test_an_app_that_is_installed_anew_is_found_again(github: GitHubServer, app: App, tmp_path: Path) -> None:
     forge, url = GitHubForge(access(github, tmp_path)), github.url("acme/shop")
-    await forge.default_branch(url)
+    await forge.head(url, "main")
     github.hub.grants.clear()
     app.installations = {13: frozenset({"acme/shop"})}
     with pytest.raises(Denied):
-        await forge.default_branch(url)
+        await forge.head(url, "main")
     assert await forge.default_branch(url) == "main"
 
 

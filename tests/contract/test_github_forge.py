@@ -4,7 +4,7 @@ import pytest
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import Text, with_marker
+from agents.pull_request import LABEL, Text, with_marker
 from app.adapters.forge_github import GitHubForge
 from tests.github_server import READER, WRITER, GitHubServer, Grant, Repository, Thread
 from tests.github_server.clients import access_of, forge_of
@@ -191,12 +191,10 @@ async def test_the_incidents_issue_is_found_by_its_marker_whatever_its_state(
     await forge.create_pull_request(url, BRANCH, "main", TEXT)  # carries the same marker, and is no issue
     assert await forge.find_issue(url, INCIDENT) is None
     ours = await forge.create_issue(url, TEXT)
-    assert shop.thread(ours.number).labels == ("selfheal",)
+    assert shop.thread(ours.number).labels == ("self-healing",)
     for _ in range(250):
         shop.open(
-            Thread(
-                len(shop.threads) + 1, "Other", with_marker("f" * 32, "Other", "x"), "selfheal", labels=("selfheal",)
-            )
+            Thread(len(shop.threads) + 1, "Other", with_marker("f" * 32, "Other", "x"), "selfheal", labels=(LABEL,))
         )
     shop.thread(ours.number).state = "closed"
     found = await forge.find_issue(url, INCIDENT)

@@ -19,6 +19,7 @@ from app.adapters.forge_github import GitHubForge
 from app.clock import utc_now
 from tests.github_server import READER, WRITER, Answer, GitHubServer, Grant, HangUp, Repository
 from tests.github_server.clients import access_of
+from tests.mirrored import mirrors_of
 
 TOKEN = "ghp_writer"
 ENCODED = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
@@ -27,10 +28,6 @@ ENCODED = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
 @pytest.fixture
 def shop(github: GitHubServer) -> Repository:
     return github.hub.repositories["acme/shop"]
-
-
-def mirrors_of(github: GitHubServer, tmp_path: Path, token: str = TOKEN) -> Mirrors:
-    return Mirrors(tmp_path / "mirrors", tmp_path / "forge", access_of(github, token))
 
 
 async def test_a_mirror_has_every_branch_and_what_was_pushed_since(
@@ -63,7 +60,7 @@ async def test_a_tree_is_laid_out_from_github(github: GitHubServer, shop: Reposi
 
 async def test_one_repository_has_one_mirror_however_its_url_is_written(github: GitHubServer, tmp_path: Path) -> None:
     mirrors = mirrors_of(github, tmp_path)
-    opened = {await mirrors.fetch(f"{github.url('acme/shop')}{ending}") for ending in ("", ".git", "/")}
+    opened = {(await mirrors.mirror(f"{github.url('acme/shop')}{ending}")).git_dir for ending in ("", ".git", "/")}
     assert len(opened) == 1
 
 
@@ -79,7 +76,7 @@ async def test_the_token_is_in_no_file_and_no_command_line(github: GitHubServer,
                 continue
 
     github.trouble = look
-    mirror = await mirrors_of(github, tmp_path).fetch(github.url("acme/shop"))
+    mirror = (await mirrors_of(github, tmp_path).mirror(github.url("acme/shop"))).git_dir
     assert any("git" in line and "fetch" in line and github.web in line for line in seen)
     assert not [line for line in seen if TOKEN in line or ENCODED in line]
     assert any(call.authorization == f"Basic {ENCODED}" for call in github.calls)
@@ -134,6 +131,31 @@ async def test_a_redirect_is_not_followed_with_the_token(github: GitHubServer, t
             with pytest.raises(Denied):
                 await GitHubForge(access_of(github)).default_branch(github.url("acme/shop"))
         assert other.calls == []
+
+
+async def test_a_server_of_the_old_kind_cannot_lead_to_another_one(
+    github: GitHubServer, shop: Repository, tmp_path: Path
+) -> None:
+    other = GitHubServer(tmp_path / "other")
+    other.hub.create("acme/shop").private = False
+    answers = {
+        "info/refs": f"{shop.branches()['main']}\trefs/heads/main\n",
+        "HEAD": "ref: refs/heads/main\n",
+        "objects/info/http-alternates": f"{other.web}/acme/shop.git/objects\n",
+        "objects/info/alternates": f"{other.web}/acme/shop.git/objects\n",
+    }
+
+    def pretend(_number: int, _method: str, path: str) -> Answer:
+        name = path.removeprefix("/acme/shop.git/")
+        return Answer(
+            200 if name in answers else 404, headers={"Content-Type": "text/plain"}, raw=answers.get(name, "")
+        )
+
+    github.trouble = pretend
+    with other.running(), pytest.raises((Denied, Transient), match="git fetch"):
+        await mirrors_of(github, tmp_path).open(github.url("acme/shop"))
+    assert any("alternates" in call.path for call in github.calls)
+    assert other.calls == []
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ async def concluded(
             culprit_commit=canary, suspects=(), claims=(), strategy="revert", repository="source",
         ),
         reproduction=Reproduction(kind="replay"), commands=Commands(), program=None,
-        ground=Ground(url=url, stable=stable, canary=canary), manifests=None, modes=(), notes=(),
+        ground=Ground(url=url, stable=stable, canary=canary), home=url, manifests=None, modes=(), notes=(),
     )  # fmt: skip
     access = access_of(github, token)
     return await conclude(

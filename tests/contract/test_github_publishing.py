@@ -12,8 +12,9 @@ import pytest
 
 from agents.errors import Transient
 from agents.patch import FileChange
-from agents.pull_request import LeftAlone, Proposed, Wanted, ensure, ensure_issue
+from agents.pull_request import LABEL, LeftAlone, Proposed, Wanted, ensure, ensure_issue
 from app.adapters.forge_github import GitHubForge
+from tests.forges import wanted_issue
 from tests.github_server import Answer, GitHubServer, HangUp, Repository
 from tests.github_server.clients import forge_of, publish
 
@@ -46,6 +47,8 @@ def wanted(github: GitHubServer, repository: Repository, price: int = 2, text: s
         text=text,
         draft=True,
         fix=FIX,
+        labels=(LABEL,),
+        reviewers=("ana", "acme/payments"),
     )
 
 
@@ -79,6 +82,10 @@ def assert_one_of_everything(repository: Repository, price: int, text: str) -> N
     assert len(repository.pulls) == 1
     assert repository.pulls[0].state == "open"
     assert repository.pulls[0].body.startswith(text)
+    assert repository.pulls[0].labels == (LABEL,)
+    assert repository.pulls[0].asked == ("ana", "payments")
+    events = [event["event"] for event in repository.pulls[0].events]
+    assert sorted(events) == ["labeled", "review_requested", "review_requested"]
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
@@ -169,7 +176,7 @@ async def test_every_answer_lost_once_in_one_run_still_ends_in_one_pull_request_
     github.trouble = lose
     url = github.url("acme/shop")
     await until_through(github, partial(ensure, wanted(github, repository)), tries=40)
-    await until_through(github, partial(ensure_issue, url, INCIDENT, "Canary failed", "Why."), tries=40)
+    await until_through(github, partial(ensure_issue, wanted_issue(url)), tries=40)
     assert {("POST", f"/repos/acme/shop/{what}") for what in ("git/refs", "git/commits", "pulls", "issues")} <= lost
     assert_one_of_everything(repository, 2, "Red before.")
     assert len(repository.issues) == 1
@@ -177,12 +184,12 @@ async def test_every_answer_lost_once_in_one_run_still_ends_in_one_pull_request_
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 async def test_a_crash_around_any_request_still_ends_in_one_issue(github: GitHubServer, fault: HangUp | Answer) -> None:
-    await ensure_issue(github.url("acme/shop"), INCIDENT, "Canary failed", "Why.", forge_of(github))
+    await ensure_issue(wanted_issue(github.url("acme/shop")), forge_of(github))
     for number in range(1, len(github.calls) + 1):
         repository = seeded(github, f"acme/shop-{number}")
         url = github.url(repository.full_name)
         disturb(github, number, fault)
-        where = await until_through(github, partial(ensure_issue, url, INCIDENT, "Canary failed", "Why."))
+        where = await until_through(github, partial(ensure_issue, wanted_issue(url)))
         assert where == f"{url}/issues/1"
         assert len(repository.issues) == 1
 

@@ -130,15 +130,30 @@ async def test_of_a_log_that_does_not_end_what_came_is_kept(tmp_path: Path) -> N
     assert found.text.splitlines() == ["2026-11-23T07:36:00Z ERROR first", "2026-11-23T07:36:01Z sec"]
 
 
-async def test_of_a_long_log_the_newest_lines_and_the_first_error_survive(tmp_path: Path) -> None:
-    lines = [f"2026-11-23T07:36:00.{at:09d}Z INFO request {at}\n" for at in range(3 * TAIL_LINES)]
-    lines[100] = "2026-11-23T07:36:00.000000100Z ERROR the cause\n"
+async def test_of_a_long_log_the_newest_lines_and_the_first_of_every_kind_survive(tmp_path: Path) -> None:
+    lines = [f"2026-11-23T07:36:00.{at:09d}Z INFO request {at} {'x' * 200}\n" for at in range(5 * TAIL_LINES)]
+    lines[5000] = "2026-11-23T07:36:00.000005000Z WARN the cause\n"
+    lines[6000:6003] = [
+        "2026-11-23T07:36:00.000006000Z Traceback (most recent call last):\n",
+        '2026-11-23T07:36:00.000006001Z   File "/app/a.py", line 3, in load\n',
+        "2026-11-23T07:36:00.000006002Z KeyError: 'price'\n",
+    ]
     found = await read_synthetic(lines, tmp_path)
-    assert found.status == "truncated"
-    assert "ERROR the cause" in found.text
-    assert lines[-1] in found.text
-    assert lines[0] not in found.text
-    assert found.text.splitlines(keepends=True).count(lines[-1]) == 1
+    kept = found.text.splitlines(keepends=True)
+    gaps = [line for line in kept if line.startswith("~~~~")]
+    assert (found.status, len(gaps)) == ("truncated", 3)
+    assert found.cut is not None
+    assert (found.cut.kept, found.cut.of) == (len(kept) - 3, len(lines))
+    assert lines[5000] in kept
+    assert "".join(lines[6000:6003]) in found.text
+    assert kept[0] == lines[0]
+    assert kept[-TAIL_LINES:] == lines[-TAIL_LINES:]
+
+
+async def test_a_log_that_is_longer_than_its_newest_lines_but_has_room_is_whole(tmp_path: Path) -> None:
+    lines = [f"2026-11-23T07:36:00.{at:09d}Z INFO request {at}\n" for at in range(3 * TAIL_LINES)]
+    found = await read_synthetic(lines, tmp_path)
+    assert (found.status, found.text, found.cut) == ("ok", "".join(lines), None)
 
 
 async def test_an_error_among_the_newest_lines_is_not_there_twice(tmp_path: Path) -> None:

@@ -150,6 +150,6 @@ async def test_nothing_of_the_origin_is_run_and_nothing_written_into_it(
 
 async def test_what_the_origins_configuration_says_is_not_taken_over(mirrors: Mirrors, origin: Scratch) -> None:
     origin.git("config", "diff.noprefix", "true")
-    mirror = await mirrors.fetch(origin.url)
+    mirror = (await mirrors.mirror(origin.url)).git_dir
     assert "noprefix" not in (mirror / "config").read_text()
     assert not (mirror / "hooks" / "reference-transaction").exists()

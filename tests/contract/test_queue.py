@@ -7,9 +7,10 @@ from typing import NamedTuple
 import pytest
 from dbos import DBOSClient
 
+from agents.incident import Promotion
 from app.data_folder import engine_url
 from app.intake import Queue
-from app.queues import QUEUE, VERSION, WORKFLOW, HealQueue
+from app.queues import FOLLOW, QUEUE, VERSION, WORKFLOW, HealQueue
 from tests.fakes import FakeQueue
 
 
@@ -61,6 +62,22 @@ async def test_attempts_wait_beside_each_other_in_their_partitions(site: Site) -
         "abc-2": "https://git.example/a",
         "def-1": "p/n/r",
     }
+
+
+async def test_a_version_that_passed_is_followed_once_an_attempt(tmp_path: Path) -> None:
+    passed = Promotion(cluster="prod", namespace="shop", rollout="checkout", pod_hash="new", revision="3")
+    fake, queue = FakeQueue(), HealQueue(tmp_path)
+    for _ in range(2):
+        for one in (fake, queue):
+            await one.follow("abc-1", passed)
+    assert fake.followed == {"abc-1": passed}
+    reader = DBOSClient(system_database_url=engine_url(tmp_path))
+    (found,) = await reader.list_queued_workflows_async(queue_name=QUEUE)
+    assert (found.name, found.workflow_id, found.queue_partition_key) == (FOLLOW, "abc-1-new", "prod/shop/checkout")
+    assert found.input is not None
+    assert found.input["args"] == ("abc-1", passed.model_dump())
+    await queue.close()
+    reader.destroy()
 
 
 async def test_the_queue_outlives_its_process(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """What diagnosing asks of a range of commits: held by the fake and by git on a real repository."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from agents.changes import Repository
+from agents.errors import Denied
 from app.adapters.checkout import GitRepository
 from app.adapters.checkout import repository as adapter
 from tests.fakes import FakeCommit, FakeRepository
+from tests.mirrored import Mirrored
 from tests.scratch import Scratch
 
 TEXT = "first = 1\nsecond = 2\nthird = 3\n"
@@ -19,19 +21,20 @@ HISTORY: Sequence[Mapping[str, str]] = (
     {"a.py": SPACED},
     {"a.py": SPACED.replace("third = 3", "third = 4")},
 )
-Build = Callable[[Sequence[Mapping[str, str]]], tuple[Repository, Sequence[str]]]
+Build = Callable[[Sequence[Mapping[str, str]]], Awaitable[tuple[Repository, Sequence[str]]]]
 
 
-@pytest.fixture(params=["fake", "git"])
-def build(request: pytest.FixtureRequest, tmp_path: Path) -> Build:
+@pytest.fixture(params=["fake", "git", "mirror"])
+def build(request: pytest.FixtureRequest, tmp_path: Path, mirrored: Mirrored) -> Build:
     """A repository with a commit for each set of changes."""
 
-    def make(history: Sequence[Mapping[str, str]]) -> tuple[Repository, Sequence[str]]:
-        if request.param == "git":
+    async def make(history: Sequence[Mapping[str, str]]) -> tuple[Repository, Sequence[str]]:
+        if request.param != "fake":
             scratch = Scratch(tmp_path / "repo.git")
             for number, files in enumerate(history):
                 scratch.commit(str(number), files)
-            return GitRepository(scratch.path), scratch.shas
+            is_mirror = request.param == "mirror"
+            return await mirrored(scratch) if is_mirror else GitRepository(scratch.path), scratch.shas
         tree: dict[str, str] = {}
         commits = []
         for number, files in enumerate(history):
@@ -44,7 +47,7 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Build:
 
 
 async def test_many_files_are_read_as_each_is_alone(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     paths = [*await repository.files(shas[-1]), "not/there", "b"]
     texts = await repository.read_all(shas[-1], paths)
     for path in paths:
@@ -53,8 +56,24 @@ async def test_many_files_are_read_as_each_is_alone(build: Build) -> None:
     assert await repository.read_all(shas[-1], []) == {}
 
 
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+async def test_a_pointer_to_git_lfs_is_told_and_never_read_as_the_file(build: Build) -> None:
+    about = "See version https://git-lfs.github.com/spec/v1\nand oid sha256:x\n"
+    repository, shas = await build([{"model.bin.py": POINTER, "about.md": about}, {"b.py": "1\n"}])
+    found = await repository.read(shas[1], "model.bin.py")
+    assert (found.status, found.text, "Git LFS" in str(found.reason)) == ("denied", "", True)
+    assert await repository.read_all(shas[1], ["model.bin.py", "about.md"]) == {"about.md": about}
+    with pytest.raises(Denied, match="Git LFS"):
+        await repository.blame(shas[1], "model.bin.py", 1, 1)
+
+
 async def test_lines_are_traced_to_the_commit_of_the_range_that_wrote_them(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     assert await repository.origins(shas[3], "a.py", [(1, 3)], shas[0]) == {2: shas[1], 3: shas[3]}
     assert await repository.origins(shas[3], "a.py", [(1, 2)], shas[2]) == {}
     assert await repository.origins(shas[3], "a.py", [(3, 3)], shas[0], [shas[3]]) == {}
@@ -63,7 +82,7 @@ async def test_lines_are_traced_to_the_commit_of_the_range_that_wrote_them(build
 
 
 async def test_who_mentions_a_word_is_found_by_whole_words_in_files_of_a_kind(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     found = await repository.mentions(shas[0], ["price", "total"], [".py"])
     assert [(match.path, match.line, match.text) for match in found] == [
         ("b/c.py", 1, "total(price)"),

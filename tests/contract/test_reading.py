@@ -9,6 +9,7 @@ from agents.changes import MOST_MATCHES, Match, Repository
 from agents.errors import Denied
 from app.adapters.checkout import GitRepository
 from tests.fakes import FakeCommit, FakeRepository
+from tests.mirrored import Mirrored
 from tests.scratch import LINK, Scratch
 
 FIRST = {"shop/price.py": "def price():\n    return 1\n", "notes.txt": "one\n"}
@@ -21,15 +22,18 @@ HISTORY: tuple[tuple[str, Mapping[str, str]], ...] = (
 )
 
 
-@pytest.fixture(params=["fake", "git"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Repository, tuple[str, ...]]:
+@pytest.fixture(params=["fake", "git", "mirror"])
+async def site(
+    request: pytest.FixtureRequest, tmp_path: Path, mirrored: Mirrored
+) -> tuple[Repository, tuple[str, ...]]:
     if request.param == "fake":
         fake = FakeRepository(*(FakeCommit(subject, files) for subject, files in HISTORY))
         return fake, fake.shas
     scratch = Scratch(tmp_path / "shop.git")
     for subject, files in HISTORY:
         scratch.commit(subject, files)
-    return GitRepository(scratch.path), tuple(scratch.shas)
+    is_mirror = request.param == "mirror"
+    return await mirrored(scratch) if is_mirror else GitRepository(scratch.path), tuple(scratch.shas)
 
 
 async def test_blame_names_the_commit_that_wrote_each_line(site: tuple[Repository, tuple[str, ...]]) -> None:

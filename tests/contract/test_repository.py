@@ -1,6 +1,6 @@
 """What any `Repository` promises, held by the fake and by git; then what only a real repository can do to us."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,10 @@ from agents.errors import Denied, Invalid
 from app.adapters.checkout import GitRepository
 from app.adapters.checkout import repository as adapter
 from tests.fakes import FakeCommit, FakeRepository
+from tests.mirrored import Mirrored
 from tests.scratch import LINK, SUBMODULE, Scratch
 
-Build = Callable[[Sequence[dict[str, str | None]]], tuple[Repository, Sequence[str]]]
+Build = Callable[[Sequence[dict[str, str | None]]], Awaitable[tuple[Repository, Sequence[str]]]]
 
 
 @pytest.fixture
@@ -20,15 +21,16 @@ def scratch(tmp_path: Path) -> Scratch:
     return Scratch(tmp_path / "repo.git")
 
 
-@pytest.fixture(params=["fake", "git"])
-def build(request: pytest.FixtureRequest, scratch: Scratch) -> Build:
+@pytest.fixture(params=["fake", "git", "mirror"])
+def build(request: pytest.FixtureRequest, scratch: Scratch, mirrored: Mirrored) -> Build:
     """A repository with a commit for each set of changes; the subjects are numbers."""
 
-    def make(history: Sequence[dict[str, str | None]]) -> tuple[Repository, Sequence[str]]:
-        if request.param == "git":
+    async def make(history: Sequence[dict[str, str | None]]) -> tuple[Repository, Sequence[str]]:
+        if request.param != "fake":
             for number, files in enumerate(history):
                 scratch.commit(str(number), files)
-            return GitRepository(scratch.path), scratch.shas
+            is_mirror = request.param == "mirror"
+            return await mirrored(scratch) if is_mirror else GitRepository(scratch.path), scratch.shas
         tree: dict[str, str] = {}
         commits = []
         for number, files in enumerate(history):
@@ -48,7 +50,7 @@ HISTORY: Sequence[dict[str, str | None]] = (
 
 
 async def test_revisions_are_resolved_to_full_ids(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     assert await repository.resolve("main") == shas[-1]
     assert await repository.resolve("refs/heads/main") == shas[-1]
     assert await repository.resolve("HEAD") == shas[-1]
@@ -65,13 +67,13 @@ async def test_revisions_are_resolved_to_full_ids(build: Build) -> None:
     ],
 )
 async def test_what_is_no_revision_is_denied(build: Build, revision: str) -> None:
-    repository, _ = build(HISTORY)
+    repository, _ = await build(HISTORY)
     with pytest.raises(Denied, match="revision"):
         await repository.resolve(revision)
 
 
 async def test_the_commits_between_come_newest_first_with_their_diffs(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     newest, middle = await repository.commits(shas[0], shas[2])
     assert [newest.sha, middle.sha] == [shas[2], shas[1]]
     assert (middle.parents, middle.subject) == ((shas[0],), "1")
@@ -88,13 +90,13 @@ async def test_the_commits_between_come_newest_first_with_their_diffs(build: Bui
 
 
 async def test_nothing_lies_between_a_commit_and_itself_or_an_older_one(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     assert await repository.commits(shas[2], shas[2]) == ()
     assert await repository.commits(shas[2], shas[0]) == ()
 
 
 async def test_a_commit_that_is_not_there_is_denied(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     for call in (
         repository.commits(shas[0], "f" * 40),
         repository.compare("f" * 40, shas[0]),
@@ -106,7 +108,7 @@ async def test_a_commit_that_is_not_there_is_denied(build: Build) -> None:
 
 
 async def test_a_comparison_has_no_context_and_stays_below_its_path(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     hunks = hunks_of(await repository.compare(shas[0], shas[2]))
     assert {hunk.file for hunk in hunks} == {"a.py", "b/new.py", "gone.txt"}
     assert all(hunk.above == () for hunk in hunks)
@@ -118,7 +120,7 @@ async def test_a_comparison_has_no_context_and_stays_below_its_path(build: Build
 
 
 async def test_files_are_read_at_a_commit(build: Build) -> None:
-    repository, shas = build(HISTORY)
+    repository, shas = await build(HISTORY)
     assert await repository.files(shas[0]) == ("a.py", "b/c.yaml", "gone.txt", "moved.txt")
     assert (await repository.read(shas[0], "a.py")).text == "one\ntwo\nthree\n"
     assert (await repository.read(shas[2], "b/new.py")).text == "no newline at end"

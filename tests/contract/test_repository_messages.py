@@ -43,6 +43,14 @@ async def test_the_whole_message_is_read(repository: tuple[Repository, str]) -> 
         await found.message("0" * 40)
 
 
+async def test_subjects_are_listed_from_a_commit_back(repository: tuple[Repository, str]) -> None:
+    found, sha = repository
+    assert await found.subjects(sha, 50) == ("Deploy shop",)
+    assert await found.subjects(sha, 0) == ()
+    with pytest.raises(Denied):
+        await found.subjects("0" * 40, 50)
+
+
 async def test_a_commit_is_named_by_its_id_or_a_tag_and_by_no_branch(repository: tuple[Repository, str]) -> None:
     found, sha = repository
     assert [await commit_of(found, name) for name in (sha, sha[:7].upper(), "v1.0", "1.0")] == [sha] * 4

@@ -131,13 +131,13 @@ class House:
 
         return self.wait(ready, READY_SECONDS)
 
-    def notify(self) -> str | None:
-        """Post the notification; the incident's id, or None where nobody answered (the sender would try again)."""
+    def notify(self, body: bytes | None = None) -> str | None:
+        """Post a notification, else the failure's; the incident's id, None where nobody answered or it is none."""
         with contextlib.suppress(httpx.TransportError):
             headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-            answer = self._client.post("/webhooks/argo-rollouts", content=self.failure.body, headers=headers)
+            answer = self._client.post("/webhooks/argo-rollouts", content=body or self.failure.body, headers=headers)
             answer.raise_for_status()
-            incident: str = answer.json()["incident"]
+            incident: str | None = answer.json()["incident"]
             return incident
         return None
 

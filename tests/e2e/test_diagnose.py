@@ -118,6 +118,11 @@ def test_two_logs_and_two_revisions_are_enough_and_no_network_is_used(ground: Gr
     check_prices(answer(*ground.logs(stable=None)), ground)
 
 
+def test_a_cause_in_a_log_that_is_far_too_long_for_a_bundle_is_found(ground: Ground) -> None:
+    noise = "".join(f"2026-11-24 12:00:00 ERROR relay {at} timed out, {'tried again ' * 9}\n" for at in range(22_000))
+    check_prices(answer(*ground.logs(canary=noise + TRACE + noise * 2, stable=noise[: len(noise) // 20])), ground)
+
+
 def test_short_revisions_and_branches_are_answered_with_full_ids(ground: Ground) -> None:
     words = ground.logs()
     words[words.index("--stable") + 1] = ground.source.shas[0][:8]

@@ -24,6 +24,7 @@ from agents.pull_request import Proposed, Wanted, ensure, ensure_issue
 from app.adapters.forge_github import GitHubForge
 from app.github_account import GitHubAccount
 from tests.conftest import missing
+from tests.forges import wanted_issue
 from tests.github_server.clients import impatient
 
 INSTALL = "npm install --prefix .venv/emulate --ignore-scripts --no-audit --no-fund emulate@0.11.2"
@@ -136,7 +137,7 @@ async def publish(forge: GitHubForge, url: str) -> None:
     found = await forge.find_pull_request(url, wanted.branch)
     assert found is not None
     assert found.body.startswith("Better.")
-    issues = [await ensure_issue(url, INCIDENT, "Canary failed", "Why.", forge) for _ in range(2)]
+    issues = [await ensure_issue(wanted_issue(url), forge) for _ in range(2)]
     assert issues[0] == issues[1]
 
 

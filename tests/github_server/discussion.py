@@ -95,6 +95,7 @@ def create_issue(request: Request, repository: Repository) -> Any:
         author=_login(request),
         labels=tuple(request.body.get("labels") or ()) if may_label else (),
     )
+    repository.labels |= set(issue.labels)
     return _issue(request, repository, repository.open(issue))
 
 
@@ -102,6 +103,22 @@ def create_issue(request: Request, repository: Repository) -> Any:
 def read_issue(request: Request, repository: Repository, number: str) -> Any:
     demand(request.grant, repository, "issues", "read")
     return _issue(request, repository, repository.thread(int(number)))
+
+
+@routes.on("PATCH", r"issues/(?P<number>\d+)")
+def update_issue(request: Request, repository: Repository, number: str) -> Any:
+    """GitHub takes a reason only with a state that changes, and knows three."""
+    demand(request.grant, repository, "issues", "write")
+    issue = repository.thread(int(number))
+    state, reason = request.body.get("state", issue.state), request.body.get("state_reason")
+    if state not in {"open", "closed"}:
+        raise invalid("Issue", "state", "invalid")
+    if reason not in {None, "completed", "not_planned", "reopened"}:
+        raise invalid("Issue", "state_reason", "invalid")
+    if state != issue.state:
+        issue.state_reason = reason or ("completed" if state == "closed" else "reopened")
+    issue.state = state
+    return _issue(request, repository, issue)
 
 
 @routes.on("GET", r"issues/(?P<number>\d+)/comments")
@@ -232,6 +249,7 @@ def _issue(request: Request, repository: Repository, thread: Thread) -> dict[str
         "url": f"{request.url(repository)}/issues/{thread.number}",
         "html_url": f"{request.web}/{repository.full_name}/{kind}/{thread.number}",
         "state": thread.state,
+        "state_reason": thread.state_reason,
         "title": thread.title,
         "body": thread.body or None,
         "user": _user(request, thread.author),

@@ -1,6 +1,7 @@
 """The Git Data API of the pretended GitHub: refs, commits, trees and blobs."""
 
 import base64
+import fnmatch
 import re
 from typing import Any
 
@@ -40,6 +41,7 @@ def create_ref(request: Request, repository: Repository) -> Any:
         raise Refused(422, "Reference already exists")
     if any(other.startswith(f"{ref}/") or ref.startswith(f"{other}/") for other in refs):
         raise Refused(422, "Reference update failed")
+    _refuse_protected(repository, ref, "Cannot create ref due to creations being restricted.")
     repository.git("update-ref", ref, sha, "0" * 40)
     return _ref(request, repository, ref, sha)
 
@@ -54,6 +56,7 @@ def update_ref(request: Request, repository: Repository, ref: str) -> Any:
         raise Refused(422, "Object does not exist")
     if request.body.get("force") is not True and repository.git("merge-base", now, sha) != now:
         raise Refused(422, "Update is not a fast forward")
+    _refuse_protected(repository, f"refs/{ref}", "Changes must be made through a pull request.")
     repository.git("update-ref", f"refs/{ref}", sha)
     return _ref(request, repository, f"refs/{ref}", sha)
 
@@ -125,6 +128,11 @@ def _line(request: Request, repository: Repository, base: str | None, element: d
     if mode in {"100644", "100755", "120000"} and repository.kind(sha) != "blob":
         raise Refused(422, f"tree.sha {sha} is not a valid blob")
     return mode, sha, path
+
+
+def _refuse_protected(repository: Repository, ref: str, why: str) -> None:
+    if any(fnmatch.fnmatchcase(ref, f"refs/heads/{pattern}") for pattern in repository.protected):
+        raise Refused(422, f"Repository rule violations found\n\n{why}\n\n")
 
 
 def _refuse_empty(repository: Repository) -> None:

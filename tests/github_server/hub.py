@@ -85,7 +85,13 @@ class Thread:
     state: Literal["open", "closed"] = "open"
     merged: bool = False
     merged_as: str | None = None
+    state_reason: Literal["completed", "not_planned", "reopened"] | None = None
+    """Of an issue that was closed once."""
     comments: list["Note"] = field(default_factory=list)
+    asked: tuple[str, ...] = ()
+    """Accounts and teams that are asked for a review now."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """The timeline, as GitHub lists it."""
 
 
 @dataclass
@@ -108,6 +114,17 @@ class Repository:
     archived: bool = False
     has_drafts: bool = True
     has_issues: bool = True
+    protected: frozenset[str] = frozenset()
+    """Patterns of branches that a ruleset keeps for merged pull requests."""
+    has_filters: bool = True
+    """Whether a fetch may leave files out."""
+    has_protocol_2: bool = True
+    """Whether git's newer protocol is spoken, in which every object may be asked for by its id."""
+    collaborators: frozenset[str] = frozenset({"ana", "ben"})
+    teams: frozenset[str] = frozenset({"payments"})
+    accounts: dict[str, str] = field(default_factory=lambda: {"ana@shop.example": "ana"})
+    """The account of an author's mail address."""
+    labels: set[str] = field(default_factory=set)
     threads: list[Thread] = field(default_factory=list)
 
     @property
@@ -233,10 +250,14 @@ class Hub:
         path = self.folder / owner / f"{name}.git"
         shutil.copytree(repository.path, path)
         threads = [
-            replace(thread, source=full_name if thread.source == repository.full_name else thread.source)
+            replace(
+                thread,
+                events=list(thread.events),
+                source=full_name if thread.source == repository.full_name else thread.source,
+            )
             for thread in repository.threads
         ]
-        twin = replace(repository, owner=owner, name=name, path=path, threads=threads)
+        twin = replace(repository, owner=owner, name=name, path=path, threads=threads, labels=set(repository.labels))
         self.repositories[full_name.lower()] = twin
         return twin
 

@@ -18,7 +18,7 @@ class Request:
     method: str
     path: str
     query: dict[str, str]
-    body: dict[str, Any]
+    body: Any
     grant: Grant | None
     authorization: str
     headers: dict[str, str] = field(default_factory=dict)

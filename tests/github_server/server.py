@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.github_server import apps, discussion, git_data
+from tests.github_server import apps, attention, discussion, git_data
 from tests.github_server.hub import Hub, Refused
 from tests.github_server.routing import Request, answer
 from tests.github_server.smart_http import serve_git
 
 API = "/api/v3"
+PART = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class GitHubServer:
         self.hub = Hub(folder)
         self.trouble: Trouble = lambda *_: None
         self.calls: list[Call] = []
+        self.seconds_a_part = 0.0
+        """How long the line takes for 64 KiB of an answer."""
         self._arrived = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -145,7 +148,7 @@ class GitHubServer:
             grant=self.hub.grant(token) if token and scheme == "token" else None,
             authorization=authorization,
         )
-        status, document = answer(request, apps.routes, discussion.routes, git_data.routes)
+        status, document = answer(request, apps.routes, discussion.routes, attention.routes, git_data.routes)
         return Response.of_json(status, document, request.headers)
 
 
@@ -182,7 +185,9 @@ def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(response.body)
+                for at in range(0, len(response.body), PART):
+                    self.wfile.write(response.body[at : at + PART])
+                    time.sleep(server.seconds_a_part)
 
         do_GET = do_POST = do_PATCH = handle_request  # noqa: N815 - the names that http.server looks for
 

@@ -45,6 +45,35 @@ class GitHubSite(Site):
         for name, value in changes.items():
             setattr(thread, name, value)
 
+    def labels(self, number: int) -> set[str]:
+        return set(self._repository.thread(number).labels)
+
+    def reviewers(self, number: int) -> set[str]:
+        """Teams with their organisation, as we name them."""
+        asked = self._repository.thread(number).asked
+        return {name if name in self._repository.collaborators else f"acme/{name}" for name in asked}
+
+    def clear(self, number: int) -> None:
+        thread = self._repository.thread(number)
+        thread.events += [{"event": "unlabeled", "label": {"name": name}} for name in thread.labels]
+        requests = [event for event in thread.events if event["event"] == "review_requested"]
+        thread.events += [event | {"event": "review_request_removed"} for event in requests]
+        thread.labels, thread.asked = (), ()
+
+    def answer(self, number: int, login: str) -> None:
+        """Somebody reviews, who is not asked any more then."""
+        thread = self._repository.thread(number)
+        thread.asked = tuple(name for name in thread.asked if name != login)
+        thread.events.append({"event": "reviewed", "user": {"login": login}, "state": "approved"})
+
+    def rename_author(self, login: str) -> None:
+        """Whose account wrote the commits that people push."""
+        self._repository.accounts = {"ana@shop.example": login} if login else {}
+
+    def reopen(self, number: int) -> None:
+        thread = self._repository.thread(number)
+        thread.state, thread.state_reason = "open", "reopened"
+
     def comment(self, number: int, author: str, body: str) -> None:
         """A person comments."""
         thread = self._repository.thread(number)
@@ -65,5 +94,6 @@ class GitHubSite(Site):
             body=thread.body,
             branch=thread.head,
             base=thread.base,
+            author=thread.author,
             merged_as=thread.merged_as,
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "recordings"
 HASH_LABEL = "rollouts-pod-template-hash"
+SOURCE, REVISION = "selfheal.io/source-repo", "selfheal.io/source-revision"
 ATTEMPTS = ("retry", "v3")
 """Subfolders: the same Rollout's second failure."""
 REQUIREMENT = re.compile(r"([\w./-]+) (in|notin) \(([^)]*)\)|([\w./-]+)=([^,]*)|([\w./-]+)")
@@ -125,6 +126,25 @@ def renamed(recording: Recording, namespace: str, delay: float = 0.0) -> Recordi
         "delay": delay,
     }
     return Recording(**other)
+
+
+def built_from(recording: Recording, source: str, stable: str, canary: str) -> Recording:
+    """The same failure of images that were built from commits of another repository, which their annotations name."""
+    written = [one["metadata"]["annotations"] for one in recording.objects["replicasets"]]
+    known = {
+        one["metadata"]["labels"][HASH_LABEL]: said[REVISION]
+        for one, said in zip(recording.objects["replicasets"], written, strict=True)
+    }
+    replaced = {written[0][SOURCE]: source, known[recording.stable_hash]: stable, known[recording.canary_hash]: canary}
+
+    def renewed(document: Any) -> Any:
+        text = json.dumps(document)
+        for old, new in replaced.items():
+            text = text.replace(json.dumps(old), json.dumps(new))
+        return json.loads(text)
+
+    changed = {"objects": renewed(recording.objects), "history": renewed(recording.history)}
+    return Recording(**(recording.__dict__ | changed))
 
 
 def enlarged(recording: Recording, pods: int, lines: int) -> Recording:

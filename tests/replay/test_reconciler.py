@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.incident import State
+from app.clock import utc_now
+from app.store import incidents
 from tests.contract.test_live_cluster import Answering, refusal
 from tests.replay.recording import load, renamed
 from tests.replay.service import running, serving, until, webhooks
@@ -86,6 +89,33 @@ async def test_an_api_server_that_is_away_for_a_while_is_no_end_of_it(tmp_path: 
             service.server.begin()
             await until(lambda: service.attempts(recording), 8)
             assert len(await service.attempts(recording)) == 1
+
+
+async def test_a_rollout_that_is_seen_healthy_closes_what_its_failure_left_though_nobody_notified(
+    tmp_path: Path,
+) -> None:
+    recording = load("01")
+    async with serving(tmp_path, recording) as service:
+        service.server.begin()
+        await service.notify(webhooks(recording)[1])
+        await until(lambda: service.attempts(recording))
+        (attempt,) = await service.attempts(recording)
+        await service.steps.settle()
+        for state in (State.DIAGNOSING, State.PUBLISHING, State.REPORTED):
+            await incidents.advance(service.db, attempt.id, state, utc_now())
+        report = {
+            "kind": "reported",
+            "issue": "https://forge.example/1",
+            "repository": "https://forge.example/acme/shop",
+        }
+        await incidents.record(service.db, attempt.id, outcome=report)
+        rollout = recording.rollout_at(1)
+        stable = rollout["status"]["stableRS"]
+        for pod_hash in (stable, "5f4dcc3b5a", "5f4dcc3b5a"):
+            rollout["status"] |= {"phase": "Healthy", "currentPodHash": pod_hash, "stableRS": pod_hash}
+            await service.reconciler.see("prod", rollout)
+            assert list(service.queue.followed) == ([] if pod_hash == stable else [attempt.id])
+        assert service.queue.followed[attempt.id].pod_hash == "5f4dcc3b5a"
 
 
 async def test_only_the_namespaces_that_are_watched_count(tmp_path: Path) -> None:

@@ -83,6 +83,40 @@ async def test_a_stream_that_is_opened_again_tells_nothing_twice_and_leaves_noth
     )
 
 
+async def test_of_a_log_that_does_not_fit_the_first_of_every_kind_and_the_newest_lines_are_held() -> None:
+    heard = Log(LogSource(side="canary", pod="a", container="b"))
+    lines = [f"2026-11-23T07:36:00.{at:09d}Z INFO request {at} is done, {'and well ' * 20}" for at in range(12_000)]
+    lines[4000] = lines[4000].replace("INFO", "WARN the cause:")
+    lines[9000] = lines[9000].partition("INFO")[0] + "INFO what is said once"
+    held = 0
+    for one in lines:
+        held += heard.add(one, 0)
+        assert heard.bytes <= LOG_BYTES
+    kept = heard.text.splitlines()
+    assert held == heard.bytes
+    assert {lines[0], lines[4000], lines[9000], lines[-1]} <= set(kept)
+    assert sum(int(one.split()[1]) if one.startswith("~~~~") else 1 for one in kept) == len(lines)
+    while heard.lines:
+        held -= heard.shed()
+    assert held == heard.bytes
+    assert lines[4000] in heard.text.splitlines()
+    assert (heard.clear(), heard.bytes) == (held, 0)
+
+
+@pytest.mark.parametrize(
+    "line", ["{word} {word}", "ERROR no user {word}\n  at {word}.run(A.java:1)", "INFO " + "{word} " * 800]
+)
+async def test_a_flood_of_distinct_kinds_does_not_make_the_recorder_hold_more(line: str) -> None:
+    heard = Log(LogSource(side="canary", pod="a", container="b"))
+    held = 0
+    for at in range(2000):
+        word = f"{at:x}".translate(str.maketrans("0123456789abcdef", "ghijklmnopqrstuv"))
+        for one in line.format(word=word).split("\n"):
+            held += heard.add(one, 0)
+            assert held == heard.bytes <= LOG_BYTES
+    assert word in heard.text
+
+
 async def test_with_both_every_line_is_there_once(tmp_path: Path) -> None:
     recording = load("01")
     async with recording_of(tmp_path, recording) as (service, recorder):

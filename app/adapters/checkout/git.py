@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -37,10 +40,18 @@ REMOTE_GUARDS = (
 )
 FINAL = re.compile(
     r"repository .*not found|returned error: (?:301|302|307|308|401|403|404)|authentication failed"
-    r"|unable to update url base from redirection|certificate|transport .* not allowed",
+    r"|unable to update url base from redirection|certificate|transport .* not allowed"
+    r"|mismatched algorithms",
     re.IGNORECASE,
 )
 """What git says when asking the server again would not help; everything else about a remote may pass."""
+DAMAGE = re.compile(
+    r"does not match index|wrong index|too short to be|is corrupt|inflate|not a git repository|bad config"
+    r"|unable to read tree|failed to traverse|unable to parse|checksum mismatch|reference broken|invalid sha1 pointer"
+    r"|did not send all necessary objects|(?:unterminated|unexpected) line in",
+    re.IGNORECASE,
+)
+"""What git says of a mirror that may be damaged: reason to look closer, not to believe it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,13 @@ class Origin:
         return not self.address.startswith("file:")
 
 
+class Said(NamedTuple):
+    """What a git command wrote."""
+
+    out: bytes
+    err: str
+
+
 async def run_git(
     git_dir: Path | None,
     *argv: str,
@@ -73,8 +91,31 @@ async def run_git(
     `Denied` with git's words when it refuses, `Transient` on a time-out or where a remote may answer later. `Denied`
     too where the output is longer than `most_bytes`: it is never held in memory.
     """
+    said = await talk_to_git(
+        git_dir, argv, origin=origin, stdin=stdin, seconds=seconds, codes=codes, most_bytes=most_bytes
+    )
+    return said.out
+
+
+async def talk_to_git(
+    git_dir: Path | None,
+    argv: Sequence[str],
+    *,
+    origin: Origin | None = None,
+    lock: int | None = None,
+    stdin: bytes | None = None,
+    seconds: float = SECONDS,
+    codes: frozenset[int] = frozenset({0}),
+    most_bytes: int | None = None,
+) -> Said:
+    """As `run_git`, with what was written to standard error. The words may begin with settings, `-c name=value`.
+
+    The command and all that it starts hold on to `lock`, the descriptor of a file lock: where this process is killed,
+    the lock is free when they have ended too.
+    """
+    name = next(word for at, word in enumerate(argv) if "-c" not in argv[max(0, at - 1) : at + 1])
     if any("\0" in word for word in argv):
-        raise Denied(f"git {argv[0]}: a name with a NUL in it is none")
+        raise Denied(f"git {name}: a name with a NUL in it is none")
     guards = [*GUARDS]
     if origin is not None:
         guards += [f"protocol.{urlsplit(origin.address).scheme}.allow=always", *REMOTE_GUARDS]
@@ -87,20 +128,24 @@ async def run_git(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # what it starts (git-remote-https, index-pack) is ended with it
+        pass_fds=() if lock is None else (lock,),
     )
     try:
         out, err = await asyncio.wait_for(_talk(process, stdin or b"", most_bytes), seconds)
     except TimeoutError as error:
-        raise Transient(f"git {argv[0]} took more than {seconds:.0f} s") from error
+        raise Transient(f"git {name} took more than {seconds:.0f} s") from error
     except OverflowError as error:
-        raise Denied(f"git {argv[0]}: the answer is larger than {most_bytes} bytes") from error
+        raise Denied(f"git {name}: the answer is larger than {most_bytes} bytes") from error
     finally:
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+    said = " ".join(err.decode("utf-8", "replace").split())
     if process.returncode not in codes:
-        raise _refusal(argv[0], " ".join(err.decode("utf-8", "replace").split()), origin)
-    return out
+        raise _refusal(name, said, origin)
+    return Said(out, said)
 
 
 async def _talk(process: asyncio.subprocess.Process, stdin: bytes, most_bytes: int | None) -> tuple[bytes, bytes]:

@@ -1,14 +1,11 @@
-"""One bare mirror a repository, fetched when it is opened, under a file lock.
+"""One bare mirror a repository, fetched when it is opened, under a file lock; those used least recently make room.
 
 Two kinds can be opened: those of the local forge (`file:` URLs below its folder), and those of a remote forge by https
-where one is configured. A mirror knows neither where it came from nor how to get there: both are said at each fetch.
+where one is configured.
 """
 
 import asyncio
-import contextlib
-import fcntl
 import hashlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -16,11 +13,13 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from agents.errors import Denied
-from app.adapters.checkout.git import Origin, run_git
+from app.adapters.checkout.git import Origin
+from app.adapters.checkout.locks import Lease, locked
+from app.adapters.checkout.mirror import PATIENCE_SECONDS, Mirror, Place
+from app.adapters.checkout.quota import make_room
 from app.adapters.checkout.repository import GitRepository
 
-FETCH_SECONDS = 900
-"""The first fetch of a large repository takes minutes; a stalled one ends earlier, for want of speed."""
+MOST_BYTES = 20 * 1024**3
 
 
 class Remote(Protocol):
@@ -41,30 +40,30 @@ class Remote(Protocol):
 
 
 class Mirrors:
-    """`agents.changes.Repositories` with its mirrors below `root`."""
+    """`agents.changes.Repositories` with its mirrors below `root`, which take `most_bytes` together."""
 
-    def __init__(self, root: Path, forge_dir: Path, remote: Remote | None = None) -> None:
+    def __init__(self, root: Path, forge_dir: Path, remote: Remote | None = None, most_bytes: int = MOST_BYTES) -> None:
         self._root = root.resolve()
         self._forge_dir = forge_dir.resolve()
         self._remote = remote
+        self._most_bytes = most_bytes
 
     async def open(self, url: str) -> GitRepository:
-        return GitRepository(await self.fetch(url))
+        mirror = await self.mirror(url)
+        return GitRepository(mirror.git_dir, mirror)
 
-    async def fetch(self, url: str) -> Path:
-        """The mirror's git directory, with what the repository has now."""
+    async def mirror(self, url: str, commit: str | None = None) -> Mirror:
+        """The repository's mirror with what is there now, or with `commit` at least: it is not asked for again.
+
+        It is not removed while somebody has it.
+        """
         origin = await self._origin(url)
-        mirror = self._root / f"{hashlib.sha256(origin.address.encode()).hexdigest()[:24]}.git"
+        place = Place(self._root / f"{hashlib.sha256(origin.address.encode()).hexdigest()[:24]}.git")
         self._root.mkdir(parents=True, exist_ok=True)
-        async with _locked(mirror.with_suffix(".lock")):
-            if not (mirror / "HEAD").is_file():
-                await run_git(None, "init", "--quiet", "--bare", str(mirror))
-            await run_git(
-                mirror, "fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--force",
-                origin.address, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
-                origin=origin, seconds=FETCH_SECONDS,
-            )  # fmt: skip
-            await _follow_head(mirror, origin)
+        async with locked(place.lock, PATIENCE_SECONDS) as lock:
+            mirror = Mirror(place, lambda: self._origin(url), Lease(place.lease))
+            await mirror.refresh(origin, lock, commit)
+        await asyncio.to_thread(make_room, self._root, self._most_bytes)
         return mirror
 
     async def _origin(self, url: str) -> Origin:
@@ -94,18 +93,3 @@ class Mirrors:
         if not (path / "HEAD").is_file():
             raise Denied(f"there is no bare repository at {url}")
         return path
-
-
-async def _follow_head(mirror: Path, origin: Origin) -> None:
-    """Point HEAD where the origin's points, so that `HEAD` means the default branch here too."""
-    out = await run_git(None, "ls-remote", "--symref", origin.address, "HEAD", origin=origin)
-    for line in out.decode("utf-8", "replace").splitlines():
-        if line.startswith("ref: refs/heads/"):
-            await run_git(mirror, "symbolic-ref", "HEAD", line.split("\t")[0].removeprefix("ref: "))
-
-
-@contextlib.asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    with path.open("w") as lock:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        yield

@@ -11,22 +11,15 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from agents.errors import Denied
-from app.adapters.checkout.git import full_sha, run_git
+from app.adapters.checkout.git import full_sha
 from app.adapters.checkout.mirrors import Mirrors
+from app.adapters.checkout.wanted import SUBMODULE, Entry, entries_of
 
 MOST_FILES = 100_000
 MOST_BYTES = 1024 * 1024 * 1024
-EXECUTABLE, LINK, SUBMODULE = "100755", "120000", "160000"
-
-
-class _Entry(NamedTuple):
-    mode: str
-    sha: str
-    path: str
-    size: int
+EXECUTABLE, LINK = "100755", "120000"
 
 
 class Trees:
@@ -48,14 +41,18 @@ class Trees:
                 await self.clear(str(tree))
 
     async def lay_out(self, url: str, commit: str, files: Mapping[str, str | None]) -> str:
-        mirror = await self._mirrors.fetch(url)
-        listed = await run_git(mirror, "ls-tree", "-r", "-z", "-l", "--full-tree", full_sha(commit))
-        lines = listed.decode("utf-8", "surrogateescape").split("\0")
-        entries = [_entry(line) for line in lines if line and not line.startswith(SUBMODULE)]
-        if len(entries) > MOST_FILES or sum(entry.size for entry in entries) > MOST_BYTES:
+        objects = (await self._mirrors.mirror(url, full_sha(commit))).objects
+        listed = await objects.git("ls-tree", "-r", "-z", "--full-tree", commit)
+        entries = [entry for entry in entries_of(listed) if entry.mode != SUBMODULE]
+        sizes: dict[str, int] = {}
+        if len(entries) <= MOST_FILES:
+            sizes = await objects.sizes((entry.blob for entry in entries), MOST_BYTES)
+            if lost := [entry.path for entry in entries if entry.blob not in sizes]:
+                raise Denied(f"{lost[0]!r} is damaged in the repository, or not there any more")
+        if len(entries) > MOST_FILES or sum(sizes[entry.blob] for entry in entries) > MOST_BYTES:
             raise Denied(f"the commit has more than {MOST_FILES} files or {MOST_BYTES} bytes")
-        names = "".join(f"{entry.sha}\n" for entry in entries).encode()
-        blobs = await run_git(mirror, "cat-file", "--batch", stdin=names) if entries else b""
+        names = "".join(f"{entry.blob}\n" for entry in entries).encode()
+        blobs = await objects.git("cat-file", "--batch", stdin=names) if entries else b""
         return await asyncio.to_thread(self._make, entries, blobs, files)
 
     async def clear(self, tree: str) -> None:
@@ -65,7 +62,7 @@ class Trees:
         """Whether nobody else can put anything into the root, which may lie in a folder that all write to."""
         return self._root.is_dir() and not self._root.is_symlink() and self._root.stat().st_uid == os.geteuid()
 
-    def _make(self, entries: list[_Entry], blobs: bytes, files: Mapping[str, str | None]) -> str:
+    def _make(self, entries: list[Entry], blobs: bytes, files: Mapping[str, str | None]) -> str:
         try:
             self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
             is_ours = self._is_ours()
@@ -88,15 +85,16 @@ class Trees:
         return str(tree)
 
 
-def _write(tree: Path, entries: Iterable[_Entry], blobs: bytes, files: Mapping[str, str | None]) -> None:
+def _write(tree: Path, entries: Iterable[Entry], blobs: bytes, files: Mapping[str, str | None]) -> None:
     """Files, then links, since a link may lead to what is written after it; then `files` over both."""
     links: list[tuple[Path, bytes]] = []
     at = 0
     for entry in entries:
         start = blobs.index(b"\n", at) + 1
-        if blobs[at : start - 1] != f"{entry.sha} blob {entry.size}".encode():
+        name, _, size = blobs[at : start - 1].decode().partition(" blob ")
+        if name != entry.blob or not size.isdigit():
             raise Denied(f"{entry.path!r} is not in the repository whole")
-        content, at = blobs[start : start + entry.size], start + entry.size + 1
+        content, at = blobs[start : start + int(size)], start + int(size) + 1
         target = _inside(tree, entry.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if entry.mode == LINK:
@@ -114,15 +112,6 @@ def _write(tree: Path, entries: Iterable[_Entry], blobs: bytes, files: Mapping[s
         if text is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(text.encode())
-
-
-def _entry(line: str) -> _Entry:
-    """A line of `git ls-tree -l`."""
-    about, _, path = line.partition("\t")
-    mode, _, sha, size = about.split()
-    if not size.isdigit():
-        raise Denied(f"{path!r} is damaged in the repository")
-    return _Entry(mode, sha, path, int(size))
 
 
 def _inside(tree: Path, path: str) -> Path:

@@ -7,6 +7,7 @@ import asyncio
 import copy
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -121,7 +122,18 @@ class Connection:
         return answer if response.status in {HTTPStatus.OK, HTTPStatus.CREATED} else None
 
     async def lines(self, path: str, params: Params, quiet_seconds: float | None) -> AsyncGenerator[bytes, None]:
-        """The lines of a stream that stays open; it ends when the server ends it or is quiet for too long.
+        """The lines of a stream, as `chunks` has them."""
+        rest = b""
+        async with aclosing(self.chunks(path, params, quiet_seconds)) as stream:
+            async for chunk in stream:
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield line
+        if rest:
+            yield rest
+
+    async def chunks(self, path: str, params: Params, quiet_seconds: float | None) -> AsyncGenerator[bytes, None]:
+        """What comes of a stream that stays open; it ends when the server ends it or is quiet for too long.
 
         `Refused` where it is not opened, `Expired` where that is for the age of the version.
         """
@@ -135,13 +147,8 @@ class Connection:
                 raise Expired(path)
             if response.status != HTTPStatus.OK:
                 raise Refused(_message(await response.content.read(4096), response.status))
-            rest = b""
             async for chunk in response.content.iter_any():
-                *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
-                    yield line
-            if rest:
-                yield rest
+                yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError):
             return
         finally:

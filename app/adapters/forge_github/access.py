@@ -17,7 +17,7 @@ from github.Repository import Repository
 from pydantic import SecretStr
 
 from agents.errors import Denied, SelfhealError
-from app.adapters.forge_github.identity import AppIdentity, Clock, Identity, Name, TokenIdentity
+from app.adapters.forge_github.identity import AppIdentity, Clock, Identity, Known, Name, TokenIdentity
 from app.adapters.forge_github.refusals import UNUSABLE, Limited, SignedOut, refusal
 from app.clock import utc_now
 from app.github_account import GitHubAccount, repository_name
@@ -26,6 +26,8 @@ TIMEOUT_SECONDS = 20
 """For connecting and for each wait on the answer; GitHub itself ends a request after 10 s."""
 PATIENCE_SECONDS = 3700.0
 """The longest wait for a rate limit in one call: GitHub's hourly limit is over by then."""
+KNOWN_SECONDS = 60.0
+"""For how long a repository is taken to be called as it was when it was read."""
 USER_AGENT = "self-healing-rollouts"
 PAGE = 100
 
@@ -108,8 +110,12 @@ class Access:
 
     def _once(self, name: Name, doing: str, work: Callable[[Repository], Result]) -> Result:
         identity, _ = self._sign_in(name)
-        with identity.lock:
-            return self._translated(f"{doing} ({'/'.join(name)})", lambda: work(self._repository(identity, name)))
+        try:
+            with identity.lock:
+                return self._translated(f"{doing} ({'/'.join(name)})", lambda: work(self._repository(identity, name)))
+        except SelfhealError:
+            identity.forget(name)
+            raise
 
     def _sign_in(self, name: Name) -> tuple[Identity, SecretStr]:
         """The identity for a repository, and its token, which may have to be fetched."""
@@ -125,12 +131,21 @@ class Access:
             raise
 
     def _repository(self, identity: Identity, name: Name) -> Repository:
-        """The repository, read so that one that was renamed, and would be redirected to, is noticed."""
+        """The repository, read so that one that was renamed, and would be redirected to, is noticed.
+
+        It is read again after `KNOWN_SECONDS`, and after any error: not before each request, of which there would be
+        twice as many.
+        """
+        now = self._now().timestamp()
+        known = identity.known.get(name)
+        if known is not None and 0 <= now - known.at < KNOWN_SECONDS:
+            return known.repository
         repository = identity.client.get_repo("/".join(name))
         if not repository.url.lower().startswith(f"{self._account.api.lower()}/"):
             raise Denied(f"GitHub calls its API {repository.url}; check SELFHEAL_GITHUB_URL ({self._account.api})")
         if repository.full_name.lower() != "/".join(name).lower():
             raise Denied(f"{'/'.join(name)} is called {repository.full_name} now: name it so, and in the policy")
+        identity.known[name] = Known(repository, now)
         return repository
 
     def _translated(self, doing: str, work: Callable[[], Result]) -> Result:

@@ -1,5 +1,6 @@
 """The `Forge` port on GitHub's REST API."""
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 
@@ -7,17 +8,25 @@ from github import UnknownObjectException
 from github.GitRef import GitRef
 from github.Issue import Issue
 from github.IssueComment import IssueComment
+from github.NamedUser import NamedUser
+from github.Organization import Organization
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from agents.errors import Conflict, Denied, Transient
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Comment, Head, Record, Text, incident_of
+from agents.pull_request import LABEL, MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
 from app.adapters.forge_github.access import PAGE, Access
+from app.adapters.forge_github.attention import (
+    account_of,
+    add_labels,
+    attention_of,
+    page_of,
+    request_reviews,
+    unread_issue,
+)
 from app.adapters.forge_github.commits import create_commit
 
-LABEL = "selfheal"
-"""On every issue of ours: few issues have it, so ours is found by listing them, not by GitHub's search, which lags."""
 NO_DRAFTS = "draft pull requests are not supported"
 
 
@@ -62,37 +71,64 @@ class GitHubForge:
 
     async def update_pull_request(self, url: str, number: int, text: Text) -> None:
         def edit(repository: Repository) -> None:
-            repository.get_pull(number).edit(title=text.title, body=text.body)
+            pull = PullRequest(repository.requester, url=f"{repository.url}/pulls/{number}", completed=False)
+            pull.edit(title=text.title, body=text.body)
 
         await self._access.call(url, f"updating the pull request {number}", edit)
 
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._access.call(url, "listing our pull requests", _our_pull_requests)
 
+    async def attention(self, url: str, number: int) -> Attention:
+        return await self._access.call(url, f"reading the history of {number}", partial(attention_of, number))
+
+    async def add_labels(self, url: str, number: int, labels: tuple[str, ...]) -> None:
+        await self._access.call(url, f"labelling {number}", partial(add_labels, number, labels))
+
+    async def request_reviews(self, url: str, number: int, reviewers: tuple[str, ...]) -> None:
+        doing = f"asking {', '.join(reviewers)} to review {number}"
+        await self._access.call(url, doing, partial(request_reviews, number, reviewers))
+
+    async def account(self, url: str, commit: str) -> str | None:
+        return await self._access.call(url, f"reading who wrote {commit[:12]}", partial(account_of, commit))
+
+    async def page(self, url: str, commit: str, path: str = "", line: int | None = None) -> str | None:
+        address = self._access.address(url)
+        return None if address is None else page_of(address.removesuffix(".git"), commit, path, line)
+
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return await self._access.call(url, f"reading the comments of {number}", partial(_comments, number))
 
     async def create_comment(self, url: str, number: int, body: str) -> Comment:
         def create(repository: Repository) -> Comment:
-            made = repository.get_issue(number).create_comment(body)
+            made = unread_issue(number, repository).create_comment(body)
             return Comment(id=_number(made.id), body=made.body or "")
 
         return await self._access.call(url, f"commenting on {number}", create)
 
     async def update_comment(self, url: str, number: int, comment: int, body: str) -> None:
         def edit(repository: Repository) -> None:
-            repository.get_issue(number).get_comment(comment).edit(body)
+            url = f"{repository.url}/issues/comments/{comment}"
+            IssueComment(repository.requester, url=url, completed=False).edit(body)
 
         await self._access.call(url, f"updating a comment of {number}", edit)
 
-    async def find_issue(self, url: str, incident: str) -> Record | None:
-        return await self._access.call(url, "looking for the incident's issue", partial(_find_issue, incident))
+    async def find_issue(self, url: str, incident: str, cause: str | None = None) -> Record | None:
+        return await self._access.call(url, "looking for the incident's issue", partial(_find_issue, incident, cause))
 
     async def create_issue(self, url: str, text: Text) -> Record:
         def create(repository: Repository) -> Record:
             return _issue_record(repository.create_issue(text.title, text.body, labels=[LABEL]))
 
         return await self._access.call(url, "creating an issue", create)
+
+    async def close_issue(self, url: str, number: int) -> None:
+        def close(repository: Repository) -> None:
+            issue = repository.get_issue(number)
+            if issue.state == "open":
+                issue.edit(state="closed", state_reason="completed")
+
+        await self._access.call(url, f"closing the issue {number}", close)
 
 
 def _head(branch: str, repository: Repository) -> Head | None:
@@ -162,27 +198,28 @@ def _comments(number: int, repository: Repository) -> tuple[Comment, ...]:
     )
 
 
-def _login(written: Issue | IssueComment) -> str | None:
-    """Who wrote it; None where the account is gone."""
-    user = written.raw_data.get("user") or {}
-    return user.get("login")
+def _login(written: Issue | IssueComment | PullRequest) -> str | None:
+    """Who wrote it; None where the account is gone. Its `raw_data` would be asked for anew, one by one."""
+    user: NamedUser | Organization | None = written.user
+    return None if user is None else user.login
 
 
-def _find_issue(incident: str, repository: Repository) -> Record | None:
-    """By the marker, among the issues with our label; then among the newest of all.
+def _find_issue(incident: str, cause: str | None, repository: Repository) -> Record | None:
+    """By the markers, among the issues with our label; then among the newest of all.
 
     GitHub drops the label silently where our credentials may write issues but not contents, and people take labels off.
     """
-    for issue in repository.get_issues(state="all", labels=[LABEL]):
-        if _is_about(issue, incident):
-            return _issue_record(issue)
+    labelled = repository.get_issues(state="all", labels=[LABEL])
+    found = issue_about(_issues_in(labelled), incident, cause)
+    if found is not None:
+        return found
     newest = repository.get_issues(state="all", sort="created", direction="desc").get_page(0)[:PAGE]
-    return next((_issue_record(issue) for issue in newest if _is_about(issue, incident)), None)
+    return issue_about(_issues_in(newest), incident, cause)
 
 
-def _is_about(issue: Issue, incident: str) -> bool:
+def _issues_in(listed: Iterable[Issue]) -> Iterator[Record]:
     """GitHub lists pull requests among the issues, and ours carry the same marker."""
-    return incident_of(issue.body or "") == incident and issue.pull_request is None
+    return (_issue_record(issue) for issue in listed if issue.pull_request is None)
 
 
 def _pull_record(pull: PullRequest) -> Record:
@@ -195,6 +232,7 @@ def _pull_record(pull: PullRequest) -> Record:
         body=pull.body or "",
         branch=pull.head.ref,
         base=pull.base.ref,
+        author=_login(pull),
         merged_as=pull.merge_commit_sha if pull.merged_at is not None else None,
     )
 
@@ -206,6 +244,8 @@ def _issue_record(issue: Issue) -> Record:
         state="open" if issue.state == "open" else "closed",
         title=issue.title,
         body=issue.body or "",
+        author=_login(issue),
+        reopened=issue.state_reason == "reopened",
     )
 
 

@@ -7,9 +7,10 @@ them: GitHub then refuses a change below `.github/workflows/` whatever our own p
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from github import Auth, Github, GithubIntegration
+from github.Repository import Repository
 from jwt import PyJWTError
 from pydantic import SecretStr
 
@@ -27,6 +28,13 @@ Integrate = Callable[[Auth.AppAuth], GithubIntegration]
 Clock = Callable[[], datetime]
 
 
+class Known(NamedTuple):
+    """A repository as it was read, and when, in seconds since the epoch."""
+
+    repository: Repository
+    at: float
+
+
 class Identity:
     """A client that is signed in. `lock` is held while it is used, since its connection serves one call at a time."""
 
@@ -34,6 +42,11 @@ class Identity:
         self.client = client
         self.tokens = tokens
         self.lock = threading.Lock()
+        self.known: dict[Name, Known] = {}
+
+    def forget(self, name: Name) -> None:
+        """Read the repository again next time."""
+        self.known.pop(name, None)
 
 
 class Tokens(Protocol):

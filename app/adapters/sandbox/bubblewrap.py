@@ -30,7 +30,8 @@ ETC = (
     "ssl/openssl.cnf",
 )
 """The files of /etc that ordinary programs read; none of them is private to a machine."""
-PATH = "/usr/local/bin:/usr/bin:/bin"
+PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin"
+"""The last is where Go's own archive is unpacked to."""
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 PRIVATE = ("/proc", "/dev", "/sys", "/tmp", INSIDE, "/selfheal")  # noqa: S108 - private inside the sandbox
 TMP_BYTES, SHM_BYTES = 512 * 1024 * 1024, 64 * 1024 * 1024

@@ -60,3 +60,33 @@ async def test_a_fix_that_does_not_help_there_is_reported_with_where_it_failed()
     tip = house.repository.shas[-1]
     assert outcome.reasons[0] == f"on the tip of main ({tip[:12]}): the failure is still there after the patch"
     assert house.forge.pull_requests(SOURCE_URL) == ()
+
+
+async def rewritten(tip: str, fixed: Callable[[Files], bool]) -> tuple[House, Reported]:
+    """The outcome where the file of the fix was written anew on the default branch, so that no edit fits there."""
+    house = House(fixed=fixed)
+    tree = dict(house.repository.history[-1].files)
+    house.repository.push(FakeCommit("since", tree | {"shop/prices.py": tip}))
+    await build().ainvoke({"attempt": ATTEMPT}, context=house.ports)
+    assert isinstance(house.journal.outcome, Reported)
+    return house, house.journal.outcome
+
+
+async def test_a_fault_that_was_mended_there_in_other_words_is_not_fixed_again() -> None:
+    house, outcome = await rewritten(
+        "mended = True\n", lambda files: is_fixed(files) or "mended" in files["shop/prices.py"]
+    )
+    assert "main does not have this fault any more" in outcome.reasons[0]
+    assert house.journal.documents["verification"]["base"]["verdict"] == "healthy"
+    assert house.forge.pull_requests(SOURCE_URL) == ()
+
+
+async def test_where_the_change_does_not_fit_and_the_fault_is_still_there_both_are_told() -> None:
+    house, outcome = await rewritten("rewritten = True\n", is_fixed)
+    assert outcome.reasons == (
+        "shop/prices.py is not on main what it was in the canary, and the change does not fit there",
+    )
+    (issue,) = house.forge.issues(SOURCE_URL)
+    (row,) = (line for line in issue.body.splitlines() if line.startswith("| the failure on main at"))
+    assert "red" in row
+    assert "the change cannot be made there" in row

@@ -70,20 +70,44 @@ def test_placeholders_of_the_notification_are_not_mistaken_for_ours() -> None:
     assert "[REDACTED:secret:2]" in bundle.contents["config/app"]
 
 
-def test_of_a_huge_log_the_newest_lines_and_the_first_error_stay_and_the_cut_is_recorded() -> None:
+def test_of_a_huge_log_the_newest_lines_and_the_first_of_a_kind_stay_and_the_cut_is_recorded() -> None:
     lines = [f"INFO line {at} " + "x" * 90 for at in range(100_000)]
-    lines[10:12] = ["Traceback (most recent call last):", "ValueError: the first one"]
+    lines[20_000:20_002] = ["Traceback (most recent call last):", "ValueError: the first one"]
     bundle = sealed(log("\n".join(lines)))
     (item,) = bundle.manifest.items
     text = bundle.contents[item.id]
     assert item.status == "truncated"
     assert item.cut is not None
-    assert (item.cut.of, item.cut.kept) == (100_000, text.count("\n") + 1)
+    held = text.split("\n")
+    gaps = [line for line in held if line.startswith("~~~~")]
+    assert (item.cut.of, item.cut.kept) == (100_000, len(held) - len(gaps))
     assert item.bytes == len(text.encode()) <= ITEM_BYTES
-    assert text.startswith("Traceback (most recent call last):\nValueError: the first one\n")
-    assert text.endswith(lines[-1])
-    assert "line 9 " not in text
-    assert holds(bundle, cite_lines(bundle, item.id, 2, 2))
+    assert (held[0], held[-1]) == (lines[0], lines[-1])
+    assert len(gaps) == 2
+    at = held.index("ValueError: the first one")
+    assert held[at - 3 : at + 3] == lines[19_998:20_004]
+    assert holds(bundle, cite_lines(bundle, item.id, at + 1, at + 1))
+
+
+def test_a_private_key_of_which_lines_are_cut_away_leaves_none_of_its_lines() -> None:
+    key = [f"{at:02}aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF{at:02}aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC" for at in range(40)]
+    flood = [f"INFO line {at} " + "x" * 90 for at in range(60_000)]
+    whole = ["-----BEGIN PRIVATE KEY-----", *key, "-----END PRIVATE KEY-----"]
+    lines = [*flood, *whole, *flood, *whole[:20], *flood]
+    text = sealed(log("\n".join(lines))).contents["logs/canary/p1/app"]
+    assert not any(line in text for line in key)
+
+
+def test_a_log_that_grows_when_it_is_redacted_is_cut_once_and_says_so_rightly() -> None:
+    lines = [f"INFO login {at} pw=s{at} ok" for at in range(400_000)]
+    bundle = sealed(log("\n".join(lines)))
+    (item,) = bundle.manifest.items
+    held = bundle.contents[item.id].split("\n")
+    gaps = [line for line in held if line.startswith("~~~~")]
+    assert item.bytes <= ITEM_BYTES
+    assert item.cut is not None
+    assert (item.cut.kept, item.cut.of) == (len(held) - len(gaps), 400_000)
+    assert sum(int(gap.split()[1]) for gap in gaps) == item.cut.of - item.cut.kept
 
 
 def test_a_line_that_is_larger_than_an_item_keeps_its_beginning() -> None:

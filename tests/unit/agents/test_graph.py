@@ -86,6 +86,8 @@ async def test_when_every_patch_is_refuted_the_analysis_is_reported_with_the_las
     assert issue.body.startswith("**No pull request:** the failure is still there after the patch")
     assert "```diff" in issue.body
     assert CULPRIT in issue.body
+    assert house.journal.documents["diagnosis"]["confidence"] == "low"
+    assert "what is blamed here may be innocent" in issue.body
 
 
 async def test_what_cannot_be_run_is_proposed_as_not_verified() -> None:

@@ -19,6 +19,7 @@ from agents.pull_request import (
     incident_of,
     join,
     same_fix,
+    who_of,
     with_marker,
 )
 from tests.fakes import FakeCommit
@@ -91,6 +92,19 @@ async def test_a_comment_that_somebody_else_wrote_is_neither_believed_nor_change
     assert site.discussion(made.number)[0][1] == forged
 
 
+async def test_the_comment_begins_with_the_canary_that_the_pull_request_was_opened_for(site: Site) -> None:
+    who = "`shop/it--> <!-- selfheal joined -->` (revision 1)"
+    await ensure(site.wanted(who=who), site.forge)
+    (made,) = site.pulls()
+    assert who_of(made.body) == who
+    assert made.body.count("-->") == 1
+    await join(site.url, made, OTHER, LINE, site.forge)
+    await join(site.url, made, THIRD, LINE, site.forge)
+    (comment,) = await site.forge.comments(site.url, made.number)
+    listed = [line for line in comment.body.splitlines() if line.startswith("- ")]
+    assert [line.partition("<!-- incident=")[2][:32] for line in listed] == [KEY, OTHER, THIRD]
+
+
 async def test_what_a_person_wrote_into_our_comment_stays(site: Site) -> None:
     made = await proposed(site)
     await join(site.url, made, THIRD, LINE, site.forge)
@@ -137,7 +151,7 @@ async def test_two_at_the_same_time_get_one_too_when_they_take_turns(ended: Ende
     await asyncio.gather(*(publish(letter * 32) for letter in "abcdef"))
     assert len(ended.house.forge.pull_requests(SOURCE_URL)) == 1
     (comment,) = await ended.house.forge.comments(SOURCE_URL, 1)
-    assert comment.body.count("<!-- incident=") == 5
+    assert comment.body.count("<!-- incident=") == 6
 
 
 async def test_another_change_is_another_fix(ended: Ended) -> None:

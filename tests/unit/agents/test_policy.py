@@ -10,6 +10,7 @@ from agents.policy import (
     effective_mode,
     parse_policy,
     parse_repository_file,
+    refuse_diff,
     refuse_path,
 )
 from agents.verification import Check, Verification
@@ -157,3 +158,13 @@ def test_commands_are_split_without_a_shell() -> None:
         parse_repository_file("run: ''")
     with pytest.raises(Invalid, match="run"):
         parse_repository_file('run: python3 "unclosed')
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["to another pointer or text", "from text to a pointer"])
+def test_a_pointer_of_git_lfs_is_left_to_people(*, swapped: bool) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 1\n"
+    before, after = ("{}\n", pointer) if swapped else (pointer, "{}\n")
+    patch = patch_of("a.py").model_copy(
+        update={"changes": (FileChange(path="rates.json", before=before, after=after),)}
+    )
+    assert list(refuse_diff(patch, RULE)) == ["`rates.json` is kept by Git LFS: what is in it is a person's to change"]

@@ -22,7 +22,7 @@ from agents.pull_request import (
     is_reworded,
     with_marker,
 )
-from tests.forges import BRANCH, KEY, SITES, Cut, CutForge, LocalSite, Site
+from tests.forges import BRANCH, KEY, SITES, Cut, CutForge, LocalSite, Site, wanted_issue
 
 LATER = {"title": "Revert the price again", "text": "It failed, and more is known."}
 
@@ -203,18 +203,18 @@ async def test_a_branch_that_moves_at_every_look_ends_in_a_conflict_not_in_a_loo
 
 
 async def test_an_incident_has_one_issue_and_its_words_stay(site: Site) -> None:
-    first = await ensure_issue(site.url, KEY, "t", "text", site.forge)
-    assert await ensure_issue(site.url, KEY, "other", "words", site.forge) == first
-    assert await ensure_issue(site.url, "e" * 32, "t", "text", site.forge) != first
-    assert [record.title for record in site.issues()] == ["t", "t"]
+    first = await ensure_issue(wanted_issue(site.url), site.forge)
+    assert await ensure_issue(wanted_issue(site.url, title="other", text="words"), site.forge) == first
+    assert await ensure_issue(wanted_issue(site.url, "e" * 32), site.forge) != first
+    assert [record.title for record in site.issues()] == ["Canary failed"] * 2
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", [1, 2])
 async def test_an_issue_that_was_cut_short_is_found_again(site: Site, at: int, *, after: bool) -> None:
     with pytest.raises(Cut):
-        await ensure_issue(site.url, KEY, "t", "text", CutForge(site.forge, at, after=after))
-    await ensure_issue(site.url, KEY, "t", "text", site.forge)
+        await ensure_issue(wanted_issue(site.url), CutForge(site.forge, at, after=after))
+    await ensure_issue(wanted_issue(site.url), site.forge)
     assert len(site.issues()) == 1
 
 

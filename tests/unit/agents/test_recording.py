@@ -1,6 +1,6 @@
 """How a recorded log joins the one that capture read."""
 
-from agents.evidence import LogText
+from agents.evidence import Cut, LogText
 from agents.evidence.recording import join, time_of
 
 
@@ -32,6 +32,20 @@ def test_what_was_recorded_stands_where_nothing_could_be_read_and_says_so() -> N
     assert (joined.status, joined.text) == ("ok", line("01", "a"))
     assert "recorded" in str(joined.reason)
     assert "not found" in str(joined.reason)
+
+
+def test_where_what_was_recorded_fills_a_part_of_a_gap_nobody_knows_how_many_lines_are_left_out() -> None:
+    captured = line("01", "a") + "~~~~ 50 lines left out ~~~~\n" + line("09", "z")
+    cut = Cut(kept=2, of=52, how="the newest lines")
+    heard = line("01", "a") + line("02", "b") + "~~~~ 7 lines left out ~~~~\n" + line("08", "y") + line("09", "z")
+    joined = join(LogText(status="truncated", text=captured, cut=cut), heard)
+    assert joined.cut is None
+    assert joined.text.split("\n") == [
+        *(line("01", "a").strip(), "~~~~ more lines left out ~~~~"),
+        *(line("02", "b").strip(), "~~~~ more lines left out ~~~~"),
+        *(line("08", "y").strip(), line("09", "z").strip(), ""),
+    ]
+    assert join(LogText(status="truncated", text=captured, cut=cut), line("09", "z")).cut == cut
 
 
 def test_fractions_of_any_length_sort_as_times() -> None:

@@ -7,15 +7,31 @@ from markdown_it import MarkdownIt
 
 from agents.evidence import Citation, Item
 from agents.patch import FileChange
-from agents.report import Story, commit_message, issue_text, pull_request_text, title
+from agents.pull_request.issues import AGAIN
+from agents.pull_request.joining import INTRODUCTION
+from agents.report import Story, again_line, commit_message, issue_text, one_line, pull_request_text, title
 from tests.conftest import Golden
-from tests.stories import PATCH, REFUTED, STORY, TRACE, UNVERIFIED, VERIFIED
+from tests.stories import (
+    CONVENTIONAL,
+    PATCH,
+    REFUTED,
+    RENDERED,
+    STARTED,
+    STORY,
+    TIMED,
+    TRACE,
+    UNVERIFIED,
+    VERIFIED,
+)
 
 GITHUB_BODY = 65_536
 """Characters that GitHub takes for a body."""
 
 PAGES = {
     "verified.md": pull_request_text(STORY),
+    "started.md": pull_request_text(STARTED),
+    "timed.md": pull_request_text(TIMED),
+    "rendered.md": pull_request_text(RENDERED),
     "unverified.md": pull_request_text(STORY.model_copy(update={"verification": UNVERIFIED})),
     "reported.md": issue_text(
         STORY.model_copy(update={"verification": REFUTED, "reasons": ("the failure is still there after the patch",)})
@@ -31,6 +47,9 @@ PAGES = {
         )
     ),
     "commit-message.txt": commit_message(STORY),
+    "conventional-message.txt": commit_message(CONVENTIONAL),
+    "joined.md": f"{INTRODUCTION}\n\n- {one_line(STORY)}\n",
+    "again.md": f"{AGAIN[0]}\n\n- {again_line(STORY.model_copy(update={'reasons': ('no fix was found',)}))}\n",
 }
 
 

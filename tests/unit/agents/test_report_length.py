@@ -6,6 +6,7 @@ from agents.patch import FileChange, Patch
 from agents.pull_request import with_marker
 from agents.report import Story, issue_text, pull_request_text
 from tests.fakes import START
+from tests.stories import VERIFIED
 
 GITHUB_TAKES = 65_536
 LINE = "`` ``` x" * 50
@@ -20,7 +21,10 @@ def story(claims: int, lines: int) -> Story:
     diagnosis = Diagnosis(
         category="code", summary="it fails", confidence="high", location=None, culprit_commit=None, suspects=(),
         claims=tuple(
-            Claim(text=f"claim {at}", evidence=(Citation(ref=f"logs/{at}#L1-30", quote=quote),) * 4)
+            Claim(
+                text=f"claim {at}",
+                evidence=tuple(Citation(ref=f"logs/{at}-{of}#L1-30", quote=quote) for of in range(4)),
+            )
             for at in range(claims)
         ),
         strategy=None,
@@ -33,9 +37,14 @@ def story(claims: int, lines: int) -> Story:
 
 
 def test_what_does_not_fit_is_left_out_whole_and_says_so() -> None:
-    for text in (issue_text(story(2, 400)), issue_text(story(40, 1)), pull_request_text(story(40, 1))):
+    said = VERIFIED.before.model_copy(update={"output": f"{LINE}\n" * 40})
+    run = VERIFIED.model_copy(update={"before": said, "after": said})
+    long = story(40, 400).model_copy(update={"verification": run})
+    texts = (issue_text(long), issue_text(story(40, 1)), pull_request_text(story(40, 1)))
+    assert "left out: the text would be longer than the forge takes" in texts[0]
+    for text in texts:
         assert len(with_marker("0" * 32, "Title", text)) <= GITHUB_TAKES
-        assert "left out: the text would be longer than the forge takes" in text
+        assert "more quotations, which the incident lists" in text
         assert text.endswith("A person decides.</sub>")
         fences = [line for line in text.splitlines() if line.startswith("```")]
         assert len(fences) % 2 == 0

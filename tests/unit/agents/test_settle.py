@@ -38,6 +38,7 @@ CASE = Case(
     commands=Commands(),
     program=None,
     ground=GROUND,
+    home=GROUND.url,
     manifests=None,
     modes=(),
     notes=(),

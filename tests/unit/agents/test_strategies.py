@@ -57,6 +57,21 @@ async def test_the_hunk_at_the_failing_line_comes_first_then_the_file_then_the_c
     assert (await reverted(scratch, "a.py", line=29))[0] == {"a.py": numbered(line_5="broken")}
 
 
+async def test_of_a_merge_the_place_that_failed_goes_back_first_and_leaves_what_came_with_it(scratch: Scratch) -> None:
+    scratch.commit("first", {"a.py": numbered()})
+    side = scratch.commit("side", {"a.py": numbered(line_9="wanted")})
+    scratch.git("update-ref", "refs/heads/main", scratch.shas[0])
+    ours = scratch.commit("ours", {"b.py": "b\n"})
+    merged = {"a.py": numbered(line_5="broken", line_9="wanted").removesuffix("\n")}
+    scratch.commit("tree of the merge", merged)
+    tree = scratch.git("rev-parse", "main^{tree}")
+    merge = scratch.git("commit-tree", tree, "-p", ours, "-p", side, "-m", "culprit")
+    scratch.git("update-ref", "refs/heads/main", merge)
+    scratch.shas = [scratch.shas[0], merge]
+    first, *_ = await reverted(scratch, "a.py", line=5)
+    assert first == {"a.py": numbered(line_9="wanted").removesuffix("\n")}
+
+
 async def test_a_place_that_later_commits_moved_is_found_by_its_text_and_ranked_where_it_stands_now(
     scratch: Scratch,
 ) -> None:

@@ -20,8 +20,9 @@ from agents.verification import (
     verify,
 )
 from agents.verification.nouns import tail
+from agents.verification.sides import shows
 from agents.verification.syntax import syntax_error
-from agents.verification.verify import GREEN_REPEATS, shows
+from agents.verification.verify import GREEN_REPEATS
 from tests.fakes import FakeCommit, FakeRepository, FakeSandbox, FakeWorkspace, Files
 
 URL = "file:///forge/shop.git"

@@ -1,5 +1,7 @@
 """Whatever stands in a log: nothing raises, every line is counted once, and numbers are those of the lines."""
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +67,38 @@ def test_every_line_is_counted_once_and_every_first_line_is_where_it_is_said_to_
         assert kind.line in [number for number, _ in kind.shown]
         for number, text in kind.shown:
             assert texts[kind.item][number - 1] == text
+
+
+FORMS = st.sampled_from(
+    [
+        '{t} INFO access: 10.0.0.{small} - "GET /orders/{n} HTTP/1.1" {status} {n} trace={hex}',
+        "{t} GET /orders/{n}/items/{small} {status} {n}ms",
+        '{{"time":"{t}","level":"info","msg":"done","path":"/a/{n}","status":{status},"id":"{uuid}"}}',
+        'ts={t} level=warn msg="slow {n}" status={status} took={n}.{small}s',
+        "{t} ERROR [pool-{small}-thread-{n}] c.a.B - call {uuid} of {hex} failed after {n} ms, code {status}",
+        "job-{n}-failed after {small}s",
+        "job-{n}-succeeded after {small}s",
+        "shard {hex} of node{small} is {small}% full",
+    ]
+)
+LINES = st.builds(
+    lambda form, n, small, status, id_: form.format(
+        t=f"2026-11-25T12:{small % 60:02}:00.{n:06}Z", n=n, small=small, status=status, uuid=id_, hex=id_.hex
+    ),
+    FORMS,
+    st.integers(0, 999_999),
+    st.integers(0, 255),
+    st.sampled_from([200, 201, 404, 500, 503]),
+    st.uuids(),
+)
+
+
+@given(st.lists(LINES, max_size=40))
+@BOUNDED
+def test_counting_by_keys_finds_what_reading_and_masking_every_line_would_find(lines: list[str]) -> None:
+    slowly = Counter((event.level, mask(event.headline)) for event in events_of("log", "\n".join(lines)))
+    counted = {key: kind.count for key, kind in digest([("log", "\n".join(lines))]).kinds.items()}
+    assert counted == {key: count for key, count in slowly.items() if key[1]}
 
 
 @given(TEXTS)

@@ -41,6 +41,12 @@ def test_a_line_names_its_level_near_its_start(line: str, level: str | None) -> 
     [
         ("took 12ms", "took 7.5ms"),
         ("order 17 of user 4", "order 99 of user 1"),
+        ("took 1m30s", "took 5ms"),
+        ("user alice@example.org left", "user bob@x.io left"),
+        ("cannot find 'a b'", "cannot find 'c'"),
+        ("started v1.2.3-rc1", "started v2.0"),
+        ("the first attempt", "the third attempt"),
+        ("shop-5f8b9d7c4-q9w8e is up", "shop-7c4b9d6f5-x2v7q is up"),
         ("id=550e8400-e29b-41d4-a716-446655440000", "id=00000000-0000-4000-8000-000000000001"),
         ("from 10.0.0.1:5432", "from 192.168.7.9:1"),
         ("commit 4bf92f3577 done", "commit 00f067aa0b done"),

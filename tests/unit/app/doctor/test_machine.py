@@ -15,7 +15,7 @@ from agents.evidence import Objects
 from agents.policy import parse_policy
 from app.doctor import Finding, document, examine
 from app.doctor.cluster import read_notifications
-from app.doctor.machine import check_policy, check_tokens
+from app.doctor.machine import check_policy, check_tokens, read_git_version
 from app.doctor.rollout import check_subscription, check_window
 from app.settings import Settings, read_settings
 from app.store.database import Database
@@ -94,6 +94,23 @@ async def test_git_and_the_sandbox_are_really_started(here: Path) -> None:
     assert found["git"][0].text.startswith("git version")
     assert levels(found["sandbox"]) == ["warn"]
     assert "isolates nothing" in found["sandbox"][0].text
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        ("git version 2.39.5", "ok"),
+        ("git version 2.31.0", "ok"),
+        ("git version 3.0.0-rc1", "ok"),
+        ("git version 2.30.2 (Apple Git-1)", "fail"),
+        ("git version 1.99", "fail"),
+        ("something else", "fail"),
+    ],
+)
+def test_a_git_that_is_too_old_is_named(told: str, level: str) -> None:
+    finding = read_git_version(told)
+    assert (finding.level, told in finding.text) == (level, True)
+    assert level == "ok" or "2.31" in str(finding.todo)
 
 
 async def test_what_a_service_beside_it_works_on_is_left_alone(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
