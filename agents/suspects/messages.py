@@ -151,12 +151,11 @@ NOTHING = re.compile(
     r"|Object reference not set|null is not an object|undefined is not an object|NoneType",
 )
 GIVEN_NOTHING = re.compile(
-    r"(?:\b(?:received|got|given|found|was|is|not)|:) (?:undefined|null|None|nil|NaN)(?!\w| of\b)", re.IGNORECASE
+    r"(?:\b(?:received|got|given|found|was|is|not|not be)|:) (?:undefined|null|None|nil|NaN)(?!\w| of\b)", re.IGNORECASE
 )
 """A value that is not there, shown as what was handed over."""
-SPOKEN = re.compile(
-    r"([A-Za-z]{3,20}(?: [a-z]{2,20}){1,3})(?: (?:must|should|has|was|is|cannot|can)\b[^:]{0,80})?:? *$"
-)
+SPOKEN = re.compile(r"([A-Za-z]{3,20}(?: [a-z]{2,20}){1,3}):? *$")
+MODAL = re.compile(r" (?:must|should|has|was|is|cannot|can|may)\b[^:]{0,80}$")
 """The words before it, which may be a name's: `status code` of `statusCode`."""
 FILE = re.compile(
     r"^[\w-]+(?:\.[\w-]+)*\.(?:json|ya?ml|toml|ini|conf|cfg|properties|xml|html?|tmpl|tpl|erb|sql|csv|txt|pem|crt"
@@ -212,7 +211,8 @@ def read_message(exception: str | None, message: str) -> Saying:
 def _spoken(text: str) -> set[str]:
     """The names that the words before a value which is not there may stand for, as programs spell them."""
     shown = GIVEN_NOTHING.search(text)
-    spoken = SPOKEN.search(text[max(0, shown.start() - 200) : shown.start()].rpartition("\n")[2]) if shown else None
+    before = text[max(0, shown.start() - 200) : shown.start()].rpartition("\n")[2] if shown else ""
+    spoken = SPOKEN.search(MODAL.sub("", before))
     words = spoken[1].lower().split() if spoken else []
     ends = [words[-count:] for count in (2, 3) if len(words) >= count]
     return {name for one in ends for name in ("_".join(one), one[0] + "".join(word.capitalize() for word in one[1:]))}
