@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from agents.suspects.calls import FITS, NOTHING_WRITTEN
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
-from agents.suspects.nouns import WEIGHTS, Reason, says_little
+from agents.suspects.nouns import OUTER, WEIGHTS, Reason, says_little
 from agents.suspects.reach import Reach
 from agents.suspects.receivers import missing_in
 from agents.suspects.sources import Sources
-from agents.syntax import calls
+from agents.syntax import calls, names, unquoted
 
 STRING = re.compile(r"\"((?:[^\"\\\n]|\\.)*+)\"|'((?:[^'\\\n]|\\.)*+)'")
 SET = re.compile(
@@ -39,10 +39,13 @@ class Fields:
         self._files = frozenset(reach.file for reach in reaches)
         self._used = frozenset(name for one in reaches for name in (*one.in_line, *one.behind, *one.in_body))
         self._types = clues.missing_types
+        self._demanded = clues.demanded
         for reach in reaches if clues.is_of_nothing else ():
             if reach.call.depth == 0:
                 body = sources.body(reach.file, reach.function, reach.line) if reach.function else []
                 self._missing.append((reach, missing_in(reach.said, clues.asked, body) | clues.demanded))
+            elif self._missing and self._is_handed_in(*self._missing[-1]):
+                self._missing.append((reach, frozenset(names(unquoted(reach.code)))))
 
     def reasons(self, change: Change) -> Iterator[Reason]:
         if not self._missing or not change.is_source or change.is_test:
@@ -52,6 +55,11 @@ class Fields:
         held = self._held(change)
         for reach, missing in self._missing:
             weight = WEIGHTS["assigned"] * FITS * (1.0 if self._is_near(change, reach) else APART)
+            weight *= OUTER**reach.call.depth
+            if told := sorted(lost & missing & self._demanded):
+                yield Reason(
+                    "missing", WEIGHTS["missing"] * FITS, f"it does not give {told[0]}, which the error is about"
+                )
             if shared := lost & missing:
                 yield Reason("assigned", weight, f"it does not give {min(shared)}, which the failing line reads")
             elif given := self._given(uncalled, missing):
@@ -62,6 +70,13 @@ class Fields:
                 yield Reason(
                     "used", WEIGHTS["used"] * FITS, f"it changed {min(held & missing)}, which the failing line uses"
                 )
+
+    def _is_handed_in(self, reach: Reach, missing: frozenset[str]) -> bool:
+        """Whether what was missing is a parameter, so that a calling line has it."""
+        if reach.function is None:
+            return False
+        header = self._sources.line(reach.file, reach.function.first_line)
+        return bool(missing & set(re.findall(r"[A-Za-z_]\w*", header.partition(reach.function.name)[2])))
 
     def _is_near(self, change: Change, reach: Reach) -> bool:
         """Whether the code that gave the value is beside the failing line, or is what calls of the trace use."""

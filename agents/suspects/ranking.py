@@ -9,6 +9,7 @@ from agents.suspects.beyond import Beyond
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
+from agents.suspects.conditions import Conditions
 from agents.suspects.fields import Fields
 from agents.suspects.keeping import KEPT, Kept
 from agents.suspects.namesakes import Namesakes
@@ -70,6 +71,7 @@ def _weighed(
         Fields(clues, calls.reaches, sources),
         Namesakes(clues, calls.reaches, sources),
         Beyond(clues, calls.reaches, sources),
+        Conditions(calls.reaches, sources),
         Symbols(clues, changes),
         Registrations(clues, sources),
         Statements(clues),
