@@ -27,7 +27,7 @@ class Fields:
         self._missing: list[tuple[Reach, frozenset[str]]] = []
         self._used = frozenset(name for one in reaches for name in (*one.in_line, *one.behind, *one.in_body))
         for reach in reaches if clues.is_of_nothing else ():
-            if reach.call.depth == 0:
+            if reach.call.depth == 0 and not reach.is_handler:
                 body = sources.body(reach.file, reach.function, reach.line) if reach.function else []
                 self._missing.append((reach, missing_in(reach.said, clues.asked, body) | clues.demanded))
 
