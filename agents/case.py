@@ -145,7 +145,7 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     return Case(
         diagnosis=diagnosis,
         reproduction=reproduction.model_copy(update={"values": values}),
-        commands=await _commands(seen, canary, diagnosis),
+        commands=await with_tests(settings.commands, seen.source, canary, diagnosis.location),
         program=program,
         ground=await _ground_of(diagnosis, seen),
         home=_home_of(diagnosis, seen),
@@ -157,18 +157,6 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
         failing=failing_of(bundle),
         rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
-
-
-async def _commands(seen: Survey, canary: str | None, diagnosis: Diagnosis) -> Commands:
-    """What .selfheal.yml says to run; tests that it does not name are looked for in the canary's files, as data."""
-    if seen.source is None or canary is None:
-        return seen.settings.commands
-    failing = diagnosis.location.file if diagnosis.location is not None else None
-    try:
-        return await with_tests(seen.settings.commands, seen.source, canary, failing)
-    except Denied as error:
-        why = f"the files of the canary's commit cannot be listed: {error}"
-        return seen.settings.commands.model_copy(update={"untested": why})
 
 
 def settled(case: Case, patch: Patch, verification: Verification) -> Case:

@@ -72,9 +72,18 @@ async def conclude(
     `rollback` is the pin to the stable version that goes beside it, or why there is none. A patch that is a pin is the
     last that could be done: then there is no issue, unless that is withheld, too.
     """
-    told = {"bundle": bundle, "diagnosis": case.diagnosis, "failing": case.failing, "notes": case.notes}
-    story = Story(**told, patch=patch, verification=verification, tried=case.tried)
-    story = await with_pages(story, case, forge)
+    story = Story(
+        bundle=bundle,
+        diagnosis=case.diagnosis,
+        failing=case.failing,
+        patch=patch,
+        verification=verification,
+        notes=case.notes,
+        tried=case.tried,
+    )
+    where = case.ground.url if case.ground else case.home
+    if where is not None and policy.rule(where) is not None:
+        story = await with_pages(story, case, forge)
     if patch is not None and patch.is_pin:
         try:
             return await _roll_back(story, case, rollback)
@@ -109,7 +118,8 @@ async def _publish(story: Story, publisher: Publisher, rollback: Rollback | Unpi
         return Reported(reasons=(str(error),))
     except (Withheld, Denied) as held:
         reasons = held.reasons if isinstance(held, Withheld) else (str(held),)
-        story = story.model_copy(update={"theirs": held.theirs if isinstance(held, Withheld) else None})
+        if isinstance(held, Withheld):
+            story = story.model_copy(update={"theirs": held.theirs, "earlier": held.earlier})
         return await _report_beside(story, reasons, publisher, rollback)
     if not isinstance(rollback, Rollback):
         return outcome

@@ -8,11 +8,21 @@ from agents.pull_request import Forge, Record, Wanted, incident_of, makes_the_sa
 class Withheld(SelfhealError):
     """The pull request is not made after all."""
 
-    def __init__(self, *reasons: str, theirs: str | None = None) -> None:
+    def __init__(self, *reasons: str, theirs: str | None = None, earlier: tuple[str, ...] = ()) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = reasons
         self.theirs = theirs
         """A person's pull request that makes the change already."""
+        self.earlier = earlier
+        """Our own pull requests that were merged and did not last."""
+
+
+class Mended(Withheld):
+    """The base branch does not have the fault any more; `fix` is the key of the fix that would have been."""
+
+    def __init__(self, reason: str, fix: str) -> None:
+        super().__init__(reason)
+        self.fix = fix
 
 
 def twin_of(wanted: Wanted, ours: tuple[Record, ...]) -> Record | None:

@@ -11,19 +11,24 @@ from agents.fix import Ground
 from agents.incident import branch_name
 from agents.patch import EditRejected, Patch
 from agents.policy import STRICTEST, Decision, RepositoryRule, decide, effective_mode
-from agents.proposing import Withheld, is_open, refuse_a_second, refuse_too_many, twin_of
+from agents.proposing import Mended, Withheld, is_open, refuse_a_second, refuse_too_many, twin_of
 from agents.pull_request import (
     INCIDENT_TRAILER,
     Forge,
     Joined,
     LeftAlone,
     Proposed,
+    PullRequestLink,
     Record,
     Wanted,
+    Within,
     attempts_within,
     ensure,
     fix_key,
+    fixes_of,
+    incident_of,
     join,
+    same_fix,
 )
 from agents.remarks import Merging
 from agents.report import Story, commit_message, one_line, pull_request_text, title, who_failed
@@ -49,7 +54,10 @@ class Publisher:
 
         `Withheld` where none is made: the policy or the forge will not have it, or a person is needed.
         """
-        wanted, final, story = await self._decide(story)
+        try:
+            wanted, final, story = await self._decide(story)
+        except Mended as mended:
+            return await self._mended_by_us(mended, story)
         try:
             ours = await self.forge.our_pull_requests(wanted.repository)
             twin = twin_of(wanted, ours)
@@ -57,10 +65,11 @@ class Publisher:
                 return await join(wanted.repository, twin, wanted.incident, one_line(story), self.forge)
             merged = tuple(one for one in ours if one.state == "merged")
             failed = await self._failed_fixes(merged)
-            if failed >= self.rule.max_attempts:
+            if failed.number >= self.rule.max_attempts:
                 raise Withheld(
-                    f"this canary holds {failed} merged fixes of this service already and failed again: "
-                    "a person has to look, and no further fix is proposed"
+                    f"this canary holds {failed.number} merged fixes of this service already and failed again: "
+                    "a person has to look, and no further fix is proposed",
+                    earlier=tuple(record.url for record in failed.known),
                 )
             refuse_too_many(wanted, ours, self.rule.max_open)
             if not is_open(wanted, ours):
@@ -84,7 +93,8 @@ class Publisher:
         except Denied as error:
             raise Withheld(f"the change cannot be made on {base}: {error}") from error
         if final is None or not final.changes:
-            raise Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
+            why = f"{base} does not have this fault any more: a canary of {tip[:12]} would show it"
+            raise Mended(why, fix_key(base, patch.undoes or await repository.patch_id(patch.diff)))
         verification = verification.overall
         terms = await model_terms(repository, tip) if final.by_model else STRICTEST
         mode = effective_mode(rule, *case.modes)
@@ -120,8 +130,25 @@ class Publisher:
             reviewers=tuple(one.name for one in story.reviewers),
         )
 
-    async def _failed_fixes(self, merged: tuple[Record, ...]) -> int:
-        """How many merged fixes of ours the canary has and the stable version has not: each failed to heal."""
+    async def _mended_by_us(self, mended: Mended, story: Story) -> Joined | LeftAlone:
+        """Where it was a pull request of ours that put it right, the incident belongs there; else `Mended` again."""
+        url, incident = self.patch.repository, story.bundle.incident
+        try:
+            ours = await self.forge.our_pull_requests(url)
+            merged = tuple(one for one in fixes_of(ours) if one.state == "merged")
+            own = next((one for one in merged if incident_of(one.body) == incident), None)
+            if own is not None:
+                link = PullRequestLink(url=own.url, branch=own.branch or "", base=own.base or "")
+                return LeftAlone(pull_request=link, because="merged")
+            twin = same_fix(merged, mended.fix, incident)
+            if twin is not None:
+                return await join(url, twin, incident, one_line(story), self.forge)
+        except Denied as error:
+            raise Withheld(*mended.reasons, f"the forge does not tell which pull request did it: {error}") from error
+        raise mended
+
+    async def _failed_fixes(self, merged: tuple[Record, ...]) -> Within:
+        """The merged fixes of ours that the canary has and the stable version has not: each failed to heal."""
         stable, canary = self.ground.stable, self.ground.canary
         commits = await self.repository.commits(stable, canary)
         messages = await self.repository.messages_with(stable, canary, INCIDENT_TRAILER)

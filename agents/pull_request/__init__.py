@@ -10,7 +10,7 @@ from agents.pull_request.ensuring import (
     ensure_branch,
 )
 from agents.pull_request.issues import WantedIssue, ensure_issue, issue_about
-from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
+from agents.pull_request.joining import Within, attempts_within, fix_key, fixes_of, join, same_fix
 from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
     LABEL,
@@ -55,6 +55,7 @@ __all__ = [
     "Turns",
     "Wanted",
     "WantedIssue",
+    "Within",
     "attempts_within",
     "change_digest",
     "ensure",
@@ -62,6 +63,7 @@ __all__ = [
     "ensure_issue",
     "fix_key",
     "fix_of",
+    "fixes_of",
     "incident_of",
     "is_reworded",
     "issue_about",

@@ -41,6 +41,8 @@ def issue_text(story: Story) -> str:
     parts = [f"**No pull request:** {prose('; '.join(reasons))}" if reasons else ""]
     if story.theirs is not None:
         parts = [f"**No pull request of ours:** {story.theirs} makes this change already. Review that one."]
+    if story.earlier:
+        parts += ["Merged before, and the rollout failed again:", "\n".join(f"- {url}" for url in story.earlier)]
     parts += [*what_failed(story), *why(story)]
     if story.patch is not None:
         parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]

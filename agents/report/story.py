@@ -50,6 +50,8 @@ class Story(BaseModel):
     """What was not looked at, in the order that matters to the reader."""
     theirs: str | None = None
     """The address of a person's pull request that makes the change already."""
+    earlier: tuple[str, ...] = ()
+    """The addresses of our own pull requests that were merged and did not last."""
     tried: tuple[Tried, ...] = ()
     """The changes that were refuted before."""
     beside: Beside | None = None

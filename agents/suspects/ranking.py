@@ -10,7 +10,7 @@ from agents.suspects.change import Change
 from agents.suspects.clues import Clues
 from agents.suspects.fields import Fields
 from agents.suspects.namesakes import Namesakes
-from agents.suspects.nouns import BESIDES, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
+from agents.suspects.nouns import BESIDES, DIRECT, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
 from agents.suspects.packages import Packages
 from agents.suspects.registrations import Registrations
 from agents.suspects.sources import Sources
@@ -139,7 +139,7 @@ def _ordered(scored: Sequence[tuple[Change, list[Reason], float]], sources: Sour
         entries.sort(key=lambda entry: -entry[0])
         whole = sum(score * BESIDES**at for at, (score, _, _) in enumerate(entries[:MOST_OF_A_COMMIT]))
         ranked.append((-entries[0][0], -whole, entries[0][1].age, entries[:MOST_OF_A_COMMIT]))
-    ranked.sort(key=lambda entry: (_level(-entry[0]), entry[1], entry[2]))
+    ranked.sort(key=lambda entry: (_level(-entry[0]), entry[0], entry[1], entry[2]))
     first = [(entries[0], 0) for *_, entries in ranked]
     rest = [(entry, at) for *_, entries in ranked for at, entry in enumerate(entries[1:], 1)]
     found = [_suspect(change, score, reasons[0], sources) for (score, change, reasons), _ in (*first, *rest)]
@@ -168,4 +168,5 @@ def _suspect(change: Change, score: float, reason: Reason, sources: Sources) -> 
         commit=change.commit.sha,
         score=round(score, 2),
         why=reason.why,
+        is_direct=reason.kind in DIRECT,
     )

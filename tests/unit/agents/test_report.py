@@ -175,6 +175,19 @@ def spoken(markdown: str) -> str:
     )
 
 
+def test_a_red_suite_is_shown_with_what_it_said() -> None:
+    red = VERIFIED.tests_after.model_copy(update={"result": "failed", "output": "FAIL: test_shelves"})
+    story = STORY.model_copy(update={"verification": VERIFIED.model_copy(update={"tests_after": red})})
+    assert "FAIL: test_shelves" in issue_text(story)
+    assert "FAIL" not in issue_text(STORY)
+
+
+def test_where_a_person_is_asked_the_merged_pull_requests_of_before_are_linked() -> None:
+    urls = ("https://git.example/acme/checkout/pull/4", "https://git.example/acme/checkout/pull/9")
+    text = issue_text(STORY.model_copy(update={"reasons": ("a person has to look",), "earlier": urls}))
+    assert text.index("a person has to look") < text.index(f"- {urls[0]}\n- {urls[1]}") < text.index("## What failed")
+
+
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
 @pytest.mark.parametrize("page", [pull_request_text, issue_text])
 def test_foreign_text_stays_text(page: Callable[[Story], str], attack: str) -> None:

@@ -222,8 +222,8 @@ async def test_a_pin_in_a_canarys_history_is_no_fix_that_failed() -> None:
         assert pull is not None
         sha = house.forge.branches[url][str(pull.branch)]
         merged = pull.model_copy(update={"state": "merged", "merged_as": sha})
-        by_message = attempts_within((house.forge.messages[sha],), (), frozenset())
-        counted[url] = (by_message, attempts_within((), (merged,), frozenset({sha})))
+        by_message = attempts_within((house.forge.messages[sha],), (), frozenset()).number
+        counted[url] = (by_message, attempts_within((), (merged,), frozenset({sha})).number)
     assert counted == {SOURCE_URL: (1, 1), GITOPS_URL: (0, 0)}
 
 
