@@ -60,7 +60,7 @@ def public(diagnosis: Diagnosis) -> dict[str, Any]:
     """The document that callers read: exactly the keys of DESIGN section 8."""
     document = diagnosis.model_dump(mode="json", exclude={"repository", "failure", "by", "notes"})
     for suspect in document["suspects"]:
-        del suspect["repository"]
+        del suspect["repository"], suspect["is_direct"]
     return document
 
 

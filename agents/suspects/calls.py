@@ -20,10 +20,19 @@ BEARING = 1.5
 """What it adds that a change names what the failing line names."""
 AROUND = 0.9
 """What a change counts for each closure that lies between it and the failing line."""
+TOLD = {"condition": "a condition of the failing line", "value": "where the failing line has its values from"}
+PAST = 0.4
+"""What is left where a change of a function lies behind the line that failed."""
+HANDLED = 0.6
+"""What is left where the line only hands an error on that it has caught."""
+EMPTIED = 1.3
+"""What a change of the file counts that lets a value be missing, where a missing value failed."""
 MOST_NAMESAKES = 4
 """A name that more files of the range define leads nowhere."""
 
 
+HANDLES = re.compile(r"\b(?:except|finally|catch|rescue|ensure|defer|recover)\b")
+"""What is come to after a line has failed."""
 NOTHING_WRITTEN = re.compile(r"(?<!\w)(?:None|null|nil|undefined|nullptr|Nothing|Optional\.empty)(?!\w)")
 GUARD = re.compile(
     r"(?:is|is not|[!=]==?)\s*(?:None|null|nil|undefined)\b|\?\?|\?\.|\|\||\bif not\b|\bunless\b|\.nil\?|isset"
@@ -45,6 +54,7 @@ class Calls:
         self._sources = sources
         self._origins = origins
         self.reaches = [Reach(call, sources) for call in clues.calls]
+        self._flows = _flows(self.reaches)
         self._is_of_nothing = clues.is_of_nothing
         owners: dict[str, set[str]] = {}
         for change in changes:
@@ -72,9 +82,14 @@ class Calls:
             weight = WEIGHTS["line"] if call.depth == 0 else CALLING * ON_THE_WAY**call.depth
             yield Reason("line", weight, f"it wrote {where} line", call.frame)
         elif (nested := self._touches(change, reach)) is not None:
-            if call.depth == 0 and nested == 0 and reach.is_decided_by(_own(change)):
-                yield Reason("decides", WEIGHTS["decides"], "it changed what decides on the failing line", call.frame)
+            yield from self._decided(change, reach) if nested == 0 else ()
             weight = self._function_weight(change, reach) * AROUND**nested
+            if reach.is_past(self._own_lines(change, reach)) and not HANDLES.search(
+                f"{change.removed}\n{change.added}"
+            ):
+                weight *= PAST
+            if call.depth == 0 and reach.is_handler and not RAISES.match(reach.code):
+                weight *= HANDLED
             yield Reason("function", weight, f"it changed {where} function", call.frame)
         else:
             shared = {name for name in reach.named & change.words if len(name) > 3 and not says_little(name)}
@@ -82,7 +97,19 @@ class Calls:
             if shared and call.depth == 0:
                 why = f"it changed lines with {min(shared)}, which {where} line uses"
                 yield Reason("shares", WEIGHTS["shares"], why)
+            if self._is_of_nothing and empties(change):
+                weight *= EMPTIED
             yield Reason("file", WEIGHTS["file"] * weight, f"it changed the file of {where} line", call.frame)
+
+    def _decided(self, change: Change, reach: Reach) -> Iterator[Reason]:
+        """A reason where the change decides whether the line is come to, or with which values."""
+        flow = self._flows.get(reach)
+        decided = reach.decided_by(_own(change), flow) if flow is not None else None
+        if decided is None:
+            return
+        weight = WEIGHTS["decides"] * ON_THE_WAY**reach.call.depth
+        what = "what a calling line hands over" if reach.call.depth else TOLD[decided]
+        yield Reason("decides", weight, f"it changed {what}", reach.call.frame)
 
     def _touches(self, change: Change, reach: Reach) -> int | None:
         """How many functions lie between the failing line and the one around it that the change touches."""
@@ -97,10 +124,12 @@ class Calls:
 
     def _holds_line(self, change: Change, reach: Reach) -> bool:
         """Whether the line is in this hunk of its commit, by its text, or where that says nothing by its place."""
-        text = self._sources.line(reach.file, reach.line)
+        text = self._sources.line(reach.file, reach.line) or reach.code
         failing = essence(text, reach.file)
         if any(essence(line.text, reach.file) == failing for line in change.hunk.added):
             return True
+        if reach.file not in self._sources and not failing:
+            return bool(change.hunk.added)
         return not telling(text) and holds(reach.function, change.touched)
 
     def _own_lines(self, change: Change, reach: Reach) -> list[int]:
@@ -131,7 +160,7 @@ class Calls:
             (reach.in_body, "feeds", 1.0, f"which {where} function uses"),
         )
         for receiver, name in sorted(reach.asked):
-            if name in change.defined and _is_named_after(change, receiver, self._sources):
+            if name in change.defined - self._common and _is_named_after(change, receiver, self._sources):
                 yield Reason("used", WEIGHTS["used"] * closeness, f"it changed {name}, which {where} line asks for")
                 return
         for used, kind, share, words in wordings:
@@ -143,6 +172,18 @@ class Calls:
                     yield Reason("missing", weight, f"it took away {min(shared & change.undefined)}, {words}")
                 yield Reason(kind, weight, f"it changed {min(shared)}, {words}")
                 return
+
+
+def _flows(reaches: Sequence[Reach]) -> dict[Reach, frozenset[str]]:
+    """The names of each function whose values come to the failing line: its own, and what its callers hand to it."""
+    found: dict[Reach, frozenset[str]] = {}
+    inner: Reach | None = None
+    for reach in reaches:
+        flow = reach.values if inner is None else reach.hands(inner, found[inner])
+        if not flow:
+            break
+        found[reach], inner = flow, reach
+    return found
 
 
 def _is_named_after(change: Change, receiver: str, sources: Sources) -> bool:

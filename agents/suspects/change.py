@@ -99,7 +99,7 @@ class Change:
     @cached_property
     def literals(self) -> frozenset[str]:
         """The string literals of the lines that it put in."""
-        return frozenset(text for line in self.hunk.added for text in strings(line.text) if len(text) < 400)
+        return frozenset(text for line in self.added.split("\n") for text in strings(line) if len(text) < 400)
 
     @cached_property
     def is_restyled(self) -> bool:
@@ -137,10 +137,11 @@ class Change:
         return not new - old
 
     def _code(self, lines: Sequence[Line]) -> str:
-        return "\n".join(code_of(self.file, line.text) for line in lines)
+        prose = self._sources.prose_of(self.file, [line.text for line in lines])
+        return "\n".join(code_of(self.file, line.text) for at, line in enumerate(lines) if at not in prose)
 
 
-TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+")
+TOKEN = re.compile(r"[A-Za-z_$][\w$]*|\d[\w.]*|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[-+*/%<>=!&|?^~]+|\[")
 TRAILING_COMMA = re.compile(r",(?=[)\]}])")
 QUOTED = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`")
 PLACE = re.compile(r"[$#]\{[^{}\n]*\}")

@@ -41,7 +41,7 @@ class Fields:
         self._types = clues.missing_types
         self._demanded = clues.demanded
         for reach in reaches if clues.is_of_nothing else ():
-            if reach.call.depth == 0:
+            if reach.call.depth == 0 and not reach.is_handler:
                 body = sources.body(reach.file, reach.function, reach.line) if reach.function else []
                 self._missing.append((reach, missing_in(reach.said, clues.asked, body) | clues.demanded))
             elif self._missing and self._is_handed_in(*self._missing[-1]):

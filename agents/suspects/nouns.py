@@ -39,13 +39,15 @@ WEIGHTS: Mapping[Kind, float] = {
     "assigned": 7.0,
     "function": 6.0,
     "used": 4.0,
-    "feeds": 2.6,
+    "feeds": 2.4,
     "named": 3.0,
     "reached": 2.75,
     "shares": 1.9,
     "file": 2.0,
     "mentioned": 1.5,
 }
+DIRECT: frozenset[Kind] = frozenset({"line", "missing", "package", "decides", "assigned"})
+"""Kinds of evidence that a change did something to what failed."""
 SURE = 6.0
 """A suspect of this score touched the failing function or line, or took away what the error misses."""
 WORTH_NAMING = 2.5
@@ -57,13 +59,17 @@ ON_THE_WAY = 0.85
 BESIDES = 0.25
 """What another kind of evidence for the same hunk counts, and another hunk for the same commit."""
 UNLIKELY = 0.1
-"""What remains for a change of tests or of what builds them."""
+"""What remains for a change of tests, of what builds them, and of what is only shipped beside the program."""
 
 TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|testdata|fixtures?|e2e|cypress)(?:/|_|\.)"
     r"|(?:^|/)test_|_test\.|_spec\.|\.(?:test|spec|stories)\.[cm]?[jt]sx?$|conftest\.py$|(?:Tests?|IT|Spec)\.(?:java|kt|cs|php)$"
     r"|(?:^|/)\.(?:github|gitlab|circleci|husky)/|(?:^|/)(?:Jenkinsfile|\.gitlab-ci\.yml|\.travis\.yml)$"
 )
+BESIDE_PATH = re.compile(
+    r"(?:^|/)(?:demos?|examples?|samples?|docs?|benchmarks?|bench)/|(?:^|/)(?:setup|noxfile|tasks|docs/conf)\.py$"
+)
+"""What is shipped beside a program and does not run with it."""
 PROSE = re.compile(
     r"\.(?:md|mdx|rst|txt|adoc|svg|png|snap)$|(?:^|/)(?:CHANGELOG|README|LICENSE|AUTHORS|CODEOWNERS)", re.IGNORECASE
 )
@@ -92,6 +98,8 @@ _SAID_EVERYWHERE = frozenset(name.lower() for name in EVERYWHERE)
 
 def says_little(name: str) -> bool:
     """Whether a name is one that every program has, however it is spelled there; a constant's never is."""
+    if name.startswith("__") and name.endswith("__"):
+        return True
     return name.lower() in _SAID_EVERYWHERE and not (name.isupper() and len(name) > 3)
 
 
@@ -107,6 +115,8 @@ class Suspect(BaseModel):
     score: float
     why: str
     repository: Literal["source", "manifests"] = "source"
+    is_direct: bool = False
+    """Whether the change did something to what failed, and not only to what is around it."""
 
 
 class Reason(NamedTuple):

@@ -13,7 +13,18 @@ from agents.suspects.conditions import Conditions
 from agents.suspects.fields import Fields
 from agents.suspects.keeping import KEPT, Kept
 from agents.suspects.namesakes import Namesakes
-from agents.suspects.nouns import BESIDES, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
+from agents.suspects.nouns import (
+    BESIDE_PATH,
+    BESIDES,
+    DIRECT,
+    TEST_PATH,
+    UNLIKELY,
+    WEIGHTS,
+    WORTH_NAMING,
+    Kind,
+    Reason,
+    Suspect,
+)
 from agents.suspects.packages import Packages
 from agents.suspects.registrations import Registrations
 from agents.suspects.sources import Sources
@@ -47,7 +58,7 @@ def rank(
     sources = Sources(texts)
     changes = changes_of(commits, sources, difference)
     weighed = _in_order(list(_weighed(changes, clues, sources, origins, reached or {})), clues)
-    return _ordered([(change, reasons, _score(change, reasons)) for change, reasons in weighed], sources)
+    return _ordered([(change, reasons, _score(change, reasons, clues.files)) for change, reasons in weighed], sources)
 
 
 def changes_of(commits: Sequence[Commit], sources: Sources, difference: str | None) -> list[Change]:
@@ -134,10 +145,14 @@ def _diluted(reason: Reason) -> Reason:
     return reason._replace(weight=reason.weight * DILUTED) if is_weak else reason
 
 
-def _score(change: Change, reasons: Sequence[Reason]) -> float:
+def _score(change: Change, reasons: Sequence[Reason], files: frozenset[str]) -> float:
+    """How much speaks against a change; `files`: those of the trace."""
     score = reasons[0].weight + BESIDES * sum(reason.weight for reason in reasons[1:])
     is_in_trace = any(reason.kind in {"line", "decides", "function"} for reason in reasons)
-    return score * UNLIKELY if TEST_PATH.search(change.file) and not is_in_trace else score
+    is_package = any(reason.kind == "package" for reason in reasons)
+    is_beside = change.file not in files and not is_package and BESIDE_PATH.search(change.file) is not None
+    is_test = TEST_PATH.search(change.file) is not None and not is_in_trace
+    return score * UNLIKELY if is_test or is_beside else score
 
 
 def _ordered(scored: Sequence[tuple[Change, list[Reason], float]], sources: Sources) -> tuple[Suspect, ...]:
@@ -150,7 +165,7 @@ def _ordered(scored: Sequence[tuple[Change, list[Reason], float]], sources: Sour
         entries.sort(key=lambda entry: -entry[0])
         whole = sum(score * BESIDES**at for at, (score, _, _) in enumerate(entries[:MOST_OF_A_COMMIT]))
         ranked.append((-entries[0][0], -whole, entries[0][1].age, entries[:MOST_OF_A_COMMIT]))
-    ranked.sort(key=lambda entry: (_level(-entry[0]), entry[1], entry[2]))
+    ranked.sort(key=lambda entry: (_level(-entry[0]), entry[0], entry[1], entry[2]))
     first = [(entries[0], 0) for *_, entries in ranked]
     rest = [(entry, at) for *_, entries in ranked for at, entry in enumerate(entries[1:], 1)]
     found = [_suspect(change, score, reasons[0], sources) for (score, change, reasons), _ in (*first, *rest)]
@@ -179,4 +194,5 @@ def _suspect(change: Change, score: float, reason: Reason, sources: Sources) -> 
         commit=change.commit.sha,
         score=round(score, 2),
         why=reason.why,
+        is_direct=reason.kind in DIRECT,
     )

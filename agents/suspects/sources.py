@@ -37,6 +37,8 @@ OPENS = re.compile(r"^\s*[rbuRBU]?(\"\"\"|''')")
 WORD = re.compile(r"[A-Za-z_]\w*")
 PYTHON = (".py", ".pyi")
 ANNOTATED = re.compile(r"^\s*\*{0,2}[A-Za-z_]\w*\s*:")
+TOLD = re.compile(r"^\s*(?:>>> |:\w+(?: [\w*]+)?:|\.\. \w+)")
+"""What stands in docstrings only: an example, a field, a directive."""
 ATTRIBUTE = re.compile(r"^\s*(?:self\.|this\.|\$this->|@{1,2})")
 
 
@@ -118,6 +120,16 @@ class Sources:
             self._prose[path] = frozenset(_prose(self.lines(path))) if path.endswith(PYTHON) else frozenset()
         return self._prose[path]
 
+    def prose_of(self, path: str, lines: Sequence[str]) -> frozenset[int]:
+        """Which of some lines of a hunk, by their index, are of docstrings."""
+        if not path.endswith(PYTHON):
+            return frozenset()
+        standing = self.prose(path)
+        opened = {number - 1 for number in _prose(lines)} if sum(map(_quotes, lines)) % 2 == 0 else set()
+        told = {at for at, line in enumerate(lines) if TOLD.match(line)}
+        known = {at for at, line in enumerate(lines) if (places := self.places(path, line)) and standing >= {*places}}
+        return frozenset(opened | told | known)
+
     def touched(self, hunk: Hunk) -> list[int]:
         """Where a hunk's lines stand now, in order; if it left none, where it took some away."""
         prose = self.prose(hunk.file)
@@ -177,6 +189,10 @@ def _prose(lines: Sequence[str]) -> Iterator[int]:
         elif opening := OPENS.match(line):
             yield number
             quotes = "" if opening[1] in line[opening.end() :] else opening[1]
+
+
+def _quotes(line: str) -> int:
+    return line.count('"""') + line.count("'''")
 
 
 def _lasting(code: str, path: str) -> set[str]:

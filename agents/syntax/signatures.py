@@ -9,7 +9,7 @@ SIGNATURE = re.compile(
     r"\b(?:def|fun|func|function|fn)\b[^(]*\((?:self,\s*)?([^{]*)"
     r"|^\s*(?:\w+\s+){1,4}\w+\s*\(([^;{]*)\)\s*(?:\{|throws|=>|:)"
 )
-PARAMETER = re.compile(r"(?:^|,)\s*(?:[\w<>\[\].?@*&]+\s+)?[*&$]*([A-Za-z_]\w*)\s*[:?=,)]?")
+PARAMETER = re.compile(r"(?:^|,)\s*(?:[\w<>\[\].?@*&]+\s+)?[*&$]*([A-Za-z_]\w*)(?=\s*(?:[:?=,)]|$))")
 ALONE = re.compile(r"^\s*[$*&]*([A-Za-z_]\w*)\s*(?::\s*[^=,()]+)?(?:=[^=,()]+)?,\s*$")
 LONGEST = 1000
 """Characters of a line that are read."""
@@ -19,9 +19,8 @@ _TYPE = (
     r"[\"']?(?:(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*|int|str|bool|float|bytes|bytearray|dict|list|tuple|set|frozenset|object"
     rf"|type|complex|memoryview)|None)(?:{_INSIDE})?[\"']?"
 )
-ANNOTATED = re.compile(
-    rf"(?<![\w.\"'])(?<!lambda )((?:self\.)?[A-Za-z_]\w*)\s*:\s*{_TYPE}(?:\s*\|\s*{_TYPE})*(?=\s*(?:=(?!=)|[,)\n]|$))"
-)
+_TYPES = rf"(?:[\w.]{{1,100}}\s*\|\s*)*{_TYPE}(?:\s*\|\s*{_TYPE})*"
+ANNOTATED = re.compile(rf"(?<![\w.\"'])(?<!lambda )((?:self\.)?[A-Za-z_]\w*)\s*:\s*{_TYPES}(?=\s*(?:=(?!=)|[,)\n]|$))")
 RETURNED = re.compile(r"\)\s*->\s*[^\n:]{1,300}(?=:\s*(?:\n|$))")
 BARE = re.compile(r"(?m)^[ \t]*(?:self\.)?[A-Za-z_]\w*[ \t]*$\n?")
 CONTINUED = re.compile(rf"(?m)^[ \t]*\|[ \t]*{_TYPE}(?:[ \t]*\|[ \t]*{_TYPE})*[ \t]*(?=,?$)")

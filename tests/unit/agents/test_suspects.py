@@ -35,7 +35,7 @@ async def test_the_commit_that_changed_the_failing_function_is_named_not_the_las
     assert number == 3
     assert suspect is not None
     assert (suspect.file, suspect.line, suspect.function) == ("shop/prices.py", 8, "price")
-    assert suspect.why == "it changed the failing function"
+    assert suspect.why == "it changed where the failing line has its values from"
 
 
 async def test_lines_taken_from_a_method_are_found_though_nothing_was_added() -> None:
