@@ -18,6 +18,7 @@ from agents.reach import reached_by
 from agents.slowness import rank_slow
 from agents.suspects import (
     MOST_CALLS,
+    MOST_LINES,
     PROSE,
     TEST_PATH,
     WORTH_NAMING,
@@ -49,8 +50,6 @@ MOST_FILES_READ = 400
 MOST_FORMATTING = 50
 MOST_RIVALS = 3
 """Traces that only the canary has and that are looked at, where the first leads to nothing."""
-MOST_LINES = 400
-"""Lines of a function whose authors are asked for."""
 MOST_CALLERS = 60
 """Files that are read for who calls what has changed."""
 SCRIPTS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs")
