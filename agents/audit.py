@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.errors import SelfhealError, Transient
 from agents.patch import FileChange
-from agents.pull_request import Attention, Comment, Forge, Head, Record, Text
+from agents.pull_request import Attention, Comment, Forge, Head, Record, Text, Theirs
 
 Answer = TypeVar("Answer")
 MOST_REASON = 300
@@ -65,6 +65,9 @@ class AuditedForge:
 
     async def comments(self, url: str, number: int) -> tuple[Comment, ...]:
         return await self._forge.comments(url, number)
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        return await self._forge.their_pull_requests(url, base, paths)
 
     async def attention(self, url: str, number: int) -> Attention:
         return await self._forge.attention(url, number)

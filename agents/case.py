@@ -16,8 +16,11 @@ from agents.errors import Denied, Invalid
 from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
 from agents.fix import Ground
 from agents.patch import Patch
+from agents.pinning import is_worth_pinning
 from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
 from agents.pull_request import Forge
+from agents.remarks import Tried
+from agents.strategies.restarting import Watched, watched
 from agents.triage import Triage, triage
 from agents.verification import (
     Commands,
@@ -73,6 +76,12 @@ class Case(BaseModel):
     modes: tuple[str, ...]
     """What the Rollout's annotation and `.selfheal.yml` say about the mode."""
     notes: tuple[str, ...]
+    tried: tuple[Tried, ...] = ()
+    """The changes that the verification refuted, in the order in which they were made."""
+    is_pinnable: bool = False
+    """Whether the version itself is at fault, so that the stable one may be pinned where nothing better is found."""
+    watched: Watched | None = None
+    """What Argo Rollouts starts a canary of this rollout for."""
     failing: Failing = Failing()
     """What the cluster says of the failure."""
     rules: Ruling | None = None
@@ -136,28 +145,18 @@ async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Cas
     return Case(
         diagnosis=diagnosis,
         reproduction=reproduction.model_copy(update={"values": values}),
-        commands=await _commands(seen, canary, diagnosis),
+        commands=await with_tests(settings.commands, seen.source, canary, diagnosis.location),
         program=program,
         ground=await _ground_of(diagnosis, seen),
         home=_home_of(diagnosis, seen),
         manifests=seen.manifests,
         modes=tuple(mode for mode in (_annotated_mode(bundle), settings.mode) if mode is not None),
         notes=seen.notes,
+        is_pinnable=is_worth_pinning(diagnosis, bundle) and seen.configuration is not None,
+        watched=watched(bundle),
         failing=failing_of(bundle),
         rules=Ruling(diagnosis=rules, ground=await _ground_of(rules, seen)) if diagnosis.by == "model" else None,
     )
-
-
-async def _commands(seen: Survey, canary: str | None, diagnosis: Diagnosis) -> Commands:
-    """What .selfheal.yml says to run; tests that it does not name are looked for in the canary's files, as data."""
-    if seen.source is None or canary is None:
-        return seen.settings.commands
-    failing = diagnosis.location.file if diagnosis.location is not None else None
-    try:
-        return await with_tests(seen.settings.commands, seen.source, canary, failing)
-    except Denied as error:
-        why = f"the files of the canary's commit cannot be listed: {error}"
-        return seen.settings.commands.model_copy(update={"untested": why})
 
 
 def settled(case: Case, patch: Patch, verification: Verification) -> Case:
@@ -189,6 +188,13 @@ def noted(case: Case, *notes: str) -> Case:
     """The case with more to tell the reader about how its diagnosis and its fix came about."""
     diagnosis = case.diagnosis.model_copy(update={"notes": (*case.diagnosis.notes, *notes)})
     return case.model_copy(update={"diagnosis": diagnosis})
+
+
+def refuted(case: Case, patch: Patch, verification: Verification) -> Case:
+    """The case with one more change that was tried in vain."""
+    because = next(iter(verification.unchecked), "the failure is still there")
+    tried = Tried(strategy=patch.strategy, what=patch.why, because=because)
+    return case.model_copy(update={"tried": (*case.tried, tried)})
 
 
 async def model_terms(repository: Repository, base_commit: str) -> ModelTerms:

@@ -16,6 +16,9 @@ NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?"
 paths, branches and keys, so nothing else is taken for one."""
 
 
+PIN_SUFFIX = "-pin"
+
+
 class Incident(BaseModel):
     """A canary of one rollout that failed, on one cluster. The cluster comes from the caller's token."""
 
@@ -51,6 +54,11 @@ def branch_name(rollout: str, key: str) -> str:
     """The one branch of an incident, whatever the attempt."""
     name = re.sub(r"[^A-Za-z0-9-]+", "-", rollout).strip("-")[:60] or "rollout"
     return f"selfheal/{name}-{key[:10]}"
+
+
+def pin_branch_name(rollout: str, key: str) -> str:
+    """The branch of the incident's pin to the stable version, beside the one of its fix."""
+    return f"{branch_name(rollout, key)}{PIN_SUFFIX}"
 
 
 def attempt_id(key: str, number: int) -> str:

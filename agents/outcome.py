@@ -4,43 +4,21 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.carrying import carry
-from agents.case import Case, background_of, model_terms
-from agents.changes import Repositories, Repository
-from agents.errors import Conflict, Denied, SelfhealError
+from agents.case import Case
+from agents.changes import Repositories
+from agents.errors import Conflict, Denied
 from agents.evidence import Manifest
-from agents.fix import Ground
-from agents.incident import State, branch_name
-from agents.patch import EditRejected, Patch
-from agents.policy import STRICTEST, Decision, Policy, RepositoryRule, decide, effective_mode
-from agents.pull_request import (
-    INCIDENT_TRAILER,
-    Forge,
-    Joined,
-    LeftAlone,
-    Proposed,
-    Record,
-    Wanted,
-    WantedIssue,
-    attempts_within,
-    ensure,
-    ensure_issue,
-    fix_key,
-    incident_of,
-    join,
-    same_fix,
-)
-from agents.report import (
-    Story,
-    again_line,
-    commit_message,
-    issue_text,
-    one_line,
-    pull_request_text,
-    title,
-    who_failed,
-)
-from agents.telling import cause_key, with_customs, with_pages
+from agents.incident import State
+from agents.patch import Patch
+from agents.pinning import Unpinned
+from agents.policy import Policy, RepositoryRule, effective_mode
+from agents.proposing import Withheld
+from agents.publishing import Publisher
+from agents.pull_request import Forge, Joined, LeftAlone, Proposed, PullRequestLink, WantedIssue, ensure_issue
+from agents.remarks import Beside
+from agents.report import Story, again_line, issue_text, title
+from agents.rollback import Rollback
+from agents.telling import cause_key, with_pages
 from agents.verification import Verification
 
 
@@ -54,6 +32,8 @@ class Reported(BaseModel):
     issue: str | None = None
     repository: str | None = None
     """The repository that the issue is in."""
+    pin: PullRequestLink | None = None
+    """The pull request that sets the GitOps repository back to the stable version."""
 
 
 Outcome = Annotated[Proposed | Joined | LeftAlone | Reported, Field(discriminator="kind")]
@@ -62,16 +42,17 @@ OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
 def final_state(outcome: Outcome) -> tuple[State, str]:
     """The state that an outcome ends in, and the line that the timeline shows."""
+    pin = f"; back to the stable version meanwhile: {outcome.pin.url}" if outcome.pin else ""
     match outcome:
         case Proposed(pull_request=link, draft=draft):
-            return State.PROPOSED, f"{'draft ' if draft else ''}pull request: {link.url}"
+            return State.PROPOSED, f"{'draft ' if draft else ''}pull request: {link.url}{pin}"
         case Joined(pull_request=link, state=state):
-            return State.PROPOSED, f"joins the {state} pull request that makes the same change: {link.url}"
+            return State.PROPOSED, f"joins the {state} pull request that makes the same change: {link.url}{pin}"
         case LeftAlone(pull_request=link, because=because):
-            return State.REPORTED, f"left alone, {because} by a person: {link.url}"
+            return State.REPORTED, f"left alone, {because} by a person: {link.url}{pin}"
         case Reported(reasons=reasons, issue=issue):
             where = f" ({issue})" if issue else ""
-            return State.REPORTED, f"no pull request: {'; '.join(reasons)}{where}"
+            return State.REPORTED, f"no pull request: {'; '.join(reasons)}{where}{pin}"
     assert_never(outcome)
 
 
@@ -84,78 +65,110 @@ async def conclude(
     repositories: Repositories,
     forge: Forge,
     policy: Policy,
+    rollback: Rollback | Unpinned | None = None,
 ) -> Outcome:
-    """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone."""
-    told = {"bundle": bundle, "diagnosis": case.diagnosis, "failing": case.failing, "notes": case.notes}
-    story = await with_pages(Story(**told, patch=patch, verification=verification), case, forge)
+    """Publish what the policy allows: a pull request, else the analysis as an issue, else the reasons alone.
+
+    `rollback` is the pin to the stable version that goes beside it, or why there is none. A patch that is a pin is the
+    last that could be done: then there is no issue, unless that is withheld, too.
+    """
+    story = Story(
+        bundle=bundle,
+        diagnosis=case.diagnosis,
+        failing=case.failing,
+        patch=patch,
+        verification=verification,
+        notes=case.notes,
+        tried=case.tried,
+    )
+    where = case.ground.url if case.ground else case.home
+    if where is not None and policy.rule(where) is not None:
+        story = await with_pages(story, case, forge)
+    if patch is not None and patch.is_pin:
+        try:
+            return await _roll_back(story, case, rollback)
+        except Withheld as held:
+            reasons = (*_why_no_patch(case), f"the stable version is not pinned: {held}")
+            story = story.model_copy(update={"patch": None, "verification": None})
+            return await _report_somewhere(story, reasons, case, policy, forge)
+    if case.ground is None or patch is None or verification is None:
+        return await _report_somewhere(story, _why_no_patch(case), case, policy, forge)
+    rule = policy.rule(case.ground.url)
+    if rule is None:
+        return Reported(reasons=(f"the policy has no entry for {case.ground.url}",))
+    repository = await repositories.open(case.ground.url)
+    publisher = Publisher(patch, verification, case, case.ground, rule, repository, forge)
+    return await _publish(story, publisher, rollback)
+
+
+async def _roll_back(story: Story, case: Case, rollback: Rollback | Unpinned | None) -> Outcome:
+    if not isinstance(rollback, Rollback):
+        raise Withheld(rollback.reason if rollback else "the GitOps repository is not known, or not allowed")
+    return await rollback.offer(story, case, None)
+
+
+async def _publish(story: Story, publisher: Publisher, rollback: Rollback | Unpinned | None) -> Outcome:
+    """The fix, the pin beside it, and the fix again where it did not name the pin yet; else analysis and pin."""
+    case = publisher.case
+    foreseen = await _foreseen(rollback, story, case)
+    story = story.model_copy(update={"beside": foreseen})
+    try:
+        outcome = await publisher.propose(story)
+    except Conflict as error:
+        return Reported(reasons=(str(error),))
+    except (Withheld, Denied) as held:
+        reasons = held.reasons if isinstance(held, Withheld) else (str(held),)
+        if isinstance(held, Withheld):
+            story = story.model_copy(update={"theirs": held.theirs, "earlier": held.earlier})
+        return await _report_beside(story, reasons, publisher, rollback)
+    if not isinstance(rollback, Rollback):
+        return outcome
+    if isinstance(outcome, Joined | LeftAlone) and "merged" in {
+        getattr(outcome, name, "") for name in ("state", "because")
+    }:
+        await rollback.call_off(story.bundle, outcome.pull_request.url)
+        return outcome
+    if isinstance(outcome, LeftAlone) and outcome.because == "closed":
+        return outcome
+    link, beside = await rollback.stand(story, case, outcome.pull_request.url)
+    if isinstance(outcome, Proposed) and beside != foreseen:
+        outcome = await publisher.propose(story.model_copy(update={"beside": beside}))
+    return outcome.model_copy(update={"pin": link})
+
+
+async def _foreseen(rollback: Rollback | Unpinned | None, story: Story, case: Case) -> Beside | None:
+    """What a fix can say of the pin before it is made: where it stands, or why there will be none."""
+    if isinstance(rollback, Rollback):
+        return await rollback.foresee(story.bundle, case)
+    return Beside(reason=rollback.reason) if rollback is not None and not rollback.is_done else None
+
+
+async def _report_beside(
+    story: Story, reasons: tuple[str, ...], publisher: Publisher, rollback: Rollback | Unpinned | None
+) -> Reported:
+    """The analysis, and the pin beside it: an issue is not reworded, so the pin is made first, and told of it after."""
+    case, forge = publisher.case, publisher.forge
+    if not isinstance(rollback, Rollback):
+        return await _report(story, reasons, publisher.rule, case, forge)
+    issue = await forge.find_issue(publisher.ground.url, story.bundle.incident, cause_key(story.bundle, case))
+    link, beside = await rollback.stand(story, case, issue.url if issue else None)
+    reported = await _report(story.model_copy(update={"beside": beside}), reasons, publisher.rule, case, forge)
+    if link is not None and reported.issue is not None and issue is None:
+        await rollback.stand(story, case, reported.issue)
+    return reported.model_copy(update={"pin": link})
+
+
+async def _report_somewhere(
+    story: Story, reasons: tuple[str, ...], case: Case, policy: Policy, forge: Forge
+) -> Reported:
+    """The analysis where there is no fix: where one would belong, else where the cause would be looked into."""
     where = case.ground.url if case.ground else case.home
     if where is None:
-        return Reported(reasons=_why_no_patch(case))
+        return Reported(reasons=reasons)
     rule = policy.rule(where)
     if rule is None:
         return Reported(reasons=(f"the policy has no entry for {where}",))
-    if case.ground is None or patch is None or verification is None:
-        return await _report(story, _why_no_patch(case), rule, case, forge)
-    return await _publish(story, patch, verification, case, rule, await repositories.open(case.ground.url), forge)
-
-
-async def _publish(
-    story: Story,
-    patch: Patch,
-    verification: Verification,
-    case: Case,
-    rule: RepositoryRule,
-    repository: Repository,
-    forge: Forge,
-) -> Outcome:
-    try:
-        wanted, story = await _decide(story, patch, verification, case, rule, repository, forge)
-        return await _propose(wanted, story, rule, Ground.model_validate(case.ground), repository, forge)
-    except _Withheld as held:
-        return await _report(story, held.reasons, rule, case, forge)
-    except Conflict as error:
-        return Reported(reasons=(str(error),))
-    except Denied as error:
-        return await _report(story, (str(error),), rule, case, forge)
-
-
-async def _decide(
-    story: Story,
-    patch: Patch,
-    verification: Verification,
-    case: Case,
-    rule: RepositoryRule,
-    repository: Repository,
-    forge: Forge,
-) -> tuple[Wanted, Story]:
-    """The pull request as the policy allows it, on the tip of the base branch; `_Withheld` where it does not."""
-    try:
-        base = rule.base or await forge.default_branch(patch.repository)
-        tip = await repository.resolve(f"refs/heads/{base}")
-        on_base = verification.base if verification.base and verification.base.commit == tip else None
-        final = await carry(patch, tip, repository) if on_base is None or on_base.verdict != "healthy" else None
-    except EditRejected as error:
-        why = f"{error.path} is not on {base} what it was in the canary, and the change does not fit there"
-        raise _Withheld(why) from error
-    except Denied as error:
-        raise _Withheld(f"the change cannot be made on {base}: {error}") from error
-    if final is None or not final.changes:
-        raise _Withheld(f"{base} does not have this fault any more: a canary of {tip[:12]} would show it")
-    verification = verification.overall
-    terms = await model_terms(repository, tip) if final.by_model else STRICTEST
-    mode = effective_mode(rule, *case.modes)
-    paths = [change.path for change in final.changes]
-    background = await background_of(paths, case.diagnosis, Ground.model_validate(case.ground), repository)
-    decision = decide(final, verification, case.diagnosis.confidence, rule, mode, terms, background)
-    if decision.action == "report":
-        raise _Withheld(*decision.reasons)
-    notes = story.notes
-    if on_base is None and tip != patch.commit:
-        notes = (f"the change on the tip of {base} ({tip[:12]}): what was tried is the canary's commit", *notes)
-    story = story.model_copy(update={"notes": notes, "verification": verification})
-    story = await with_customs(story, final, rule, repository, forge)
-    change = patch.undoes or await repository.patch_id(final.diff)
-    return _wanted(story, final, decision, base, fix_key(base, change), rule.labels), story
+    return await _report(story, reasons, rule, case, forge)
 
 
 def _why_no_patch(case: Case) -> tuple[str, ...]:
@@ -170,71 +183,6 @@ def _why_no_patch(case: Case) -> tuple[str, ...]:
     else:
         why = "no part of the blamed change can be taken back by itself"
     return (why, *case.notes)
-
-
-class _Withheld(SelfhealError):
-    """The pull request is not made after all."""
-
-    def __init__(self, *reasons: str) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = reasons
-
-
-def _wanted(story: Story, final: Patch, decision: Decision, base: str, fix: str, labels: tuple[str, ...]) -> Wanted:
-    return Wanted(
-        repository=final.repository,
-        incident=story.bundle.incident,
-        branch=branch_name(story.bundle.rollout, story.bundle.incident),
-        base=base,
-        base_commit=final.commit,
-        changes=final.changes,
-        message=commit_message(story),
-        title=title(story),
-        text=pull_request_text(story),
-        draft=decision.action == "draft",
-        fix=fix,
-        who=who_failed(story),
-        labels=labels,
-        reviewers=tuple(one.name for one in story.reviewers),
-    )
-
-
-async def _propose(
-    wanted: Wanted, story: Story, rule: RepositoryRule, ground: Ground, repository: Repository, forge: Forge
-) -> Outcome:
-    """The pull request, unless another incident's makes the same change, or there are enough of ours already.
-
-    `_Withheld` where none is made: the forge will not have it (a permission, a rule, a plan), or a person is needed.
-    """
-    try:
-        ours = await forge.our_pull_requests(wanted.repository)
-        is_ours = any(one.state == "open" and incident_of(one.body) == wanted.incident for one in ours)
-        twin = None if is_ours else same_fix(ours, wanted.fix, wanted.incident)
-        if twin is not None:
-            return await join(wanted.repository, twin, wanted.incident, one_line(story), forge)
-        merged = tuple(one for one in ours if one.state == "merged")
-        failed = await _failed_fixes(merged, ground, repository)
-        if failed >= rule.max_attempts:
-            raise _Withheld(
-                f"this canary holds {failed} merged fixes of this service already and failed again: "
-                "a person has to look, and no further fix is proposed"
-            )
-        others = [one for one in ours if one.state == "open" and incident_of(one.body) != wanted.incident]
-        if not is_ours and len(others) >= rule.max_open:
-            raise _Withheld(
-                f"{len(others)} pull requests of this service are open in this repository, "
-                f"and the policy allows {rule.max_open}: merge or close one, then retry"
-            )
-        return await ensure(wanted, forge)
-    except Denied as error:
-        raise _Withheld(f"the forge refuses the pull request: {error}") from error
-
-
-async def _failed_fixes(merged: tuple[Record, ...], ground: Ground, repository: Repository) -> int:
-    """How many merged fixes of ours the canary has and the stable version has not: each was tried, and did not heal."""
-    commits = await repository.commits(ground.stable, ground.canary)
-    messages = await repository.messages_with(ground.stable, ground.canary, INCIDENT_TRAILER)
-    return attempts_within(messages, merged, frozenset(commit.sha for commit in commits))
 
 
 async def _report(story: Story, reasons: tuple[str, ...], rule: RepositoryRule, case: Case, forge: Forge) -> Reported:

@@ -13,6 +13,8 @@ from agents.errors import SelfhealError
 
 BY_MODEL = "model"
 """The strategy of a patch that a model wrote."""
+BY_PIN = "pin"
+"""The strategy of a patch that sets manifests back to the stable version: it rolls back, and cures nothing."""
 
 
 class Edit(BaseModel):
@@ -69,6 +71,10 @@ class Patch(BaseModel):
     def by_model(self) -> bool:
         """Whether a model wrote it; the policy and the report ask."""
         return self.strategy == BY_MODEL
+
+    @property
+    def is_pin(self) -> bool:
+        return self.strategy == BY_PIN
 
     @property
     def diff(self) -> str:

@@ -15,7 +15,7 @@ from agents.evidence import Bundle
 from agents.frames import Frame, Mapper, Trace, layout_of, naming_files
 from agents.logs import Template
 from agents.reach import reached_by
-from agents.slowness import rank_slow
+from agents.slowness import Fault, rank_slow
 from agents.suspects import (
     MOST_CALLS,
     MOST_LINES,
@@ -44,7 +44,7 @@ from agents.suspects import (
     worded,
 )
 from agents.syntax import language_of
-from agents.traffic import Slowdown
+from agents.traffic import Failing, Slowdown
 
 MOST_FILES_READ = 400
 MOST_FORMATTING = 50
@@ -66,6 +66,7 @@ class Seen(BaseModel):
     """The traces that the stable version has too."""
     templates: tuple[Template, ...]
     slowdown: Slowdown | None
+    failing: Failing | None = None
 
 
 class SourceFindings(BaseModel):
@@ -83,6 +84,8 @@ class SourceFindings(BaseModel):
     suspects: tuple[Suspect, ...] = ()
     statements: tuple[Frame, ...] = ()
     """Where the source writes what only the canary logs as an error, if no trace tells."""
+    by_route: bool = False
+    """Whether the suspects are those of the route that fails, for want of anything better."""
 
 
 Identity = tuple[str | None, str | None, str | None]
@@ -174,6 +177,7 @@ class _Look:
         trace = _first(rivals)
         suspects: tuple[Suspect, ...] = ()
         places: tuple[Frame, ...] = ()
+        by_route = False
         if rivals:
             await self._read(await asyncio.to_thread(self._changed, rivals))
             trace, suspects = await self._best(rivals, seen.templates)
@@ -181,10 +185,14 @@ class _Look:
                 found, places = await self._by_messages(seen.templates, trace)
                 suspects = found if places else suspects
         elif seen.slowdown is not None:
-            suspects = await self._slow(seen.slowdown)
+            suspects = await self._behind(seen.slowdown.canary_example.path, "slow")
         else:
             suspects, places = await self._by_messages(seen.templates)
+            if seen.failing is not None and not places and not (suspects and suspects[0].score >= WORTH_NAMING):
+                behind = await self._behind(seen.failing.example.path, "failing")
+                by_route, suspects = bool(behind), behind or suspects
         return SourceFindings(
+            by_route=by_route,
             traces=traces,
             trace=trace,
             texts=self._texts,
@@ -321,14 +329,14 @@ class _Look:
             await self._read([one.frame.path for one in said])
         return calls_worded(said, self._texts)
 
-    async def _slow(self, slower: Slowdown) -> tuple[Suspect, ...]:
-        """Suspects among the functions that the slow request reaches."""
+    async def _behind(self, path: str, what: Fault) -> tuple[Suspect, ...]:
+        """Suspects among the functions that a request reaches."""
         paths = [
             path for path in self._tree if language_of(path) and not PROSE.search(path) and not TEST_PATH.search(path)
         ]
         await self._read(paths)
-        reached = await asyncio.to_thread(reached_by, slower.canary_example.path, self._texts)
-        return await asyncio.to_thread(rank_slow, self._commits, reached, self._texts)
+        reached = await asyncio.to_thread(reached_by, path, self._texts)
+        return await asyncio.to_thread(rank_slow, self._commits, reached, self._texts, what)
 
 
 def _files(traces: Sequence[Trace]) -> list[str]:

@@ -40,6 +40,14 @@ NOTICEABLE_SECONDS = 0.01
 MOST_OF = 0.75
 """Share of a group's requests that must be slower: a group that also holds quick routes is too wide."""
 ABOUT_AS_SLOW = 0.75
+OWN_FAULTS = frozenset({500, 501})
+ENOUGH_FAILED = 3
+FAILING_LESS = 10
+"""At least one in so many requests to a path has to fail."""
+RISEN = 4
+"""How many times the stable version's share of failed requests the canary's has to be."""
+VALUE = re.compile(r"(?<=/)(?:[0-9a-fA-F-]{8,}|[^/]*\d[^/]*)(?=/|$)")
+"""A segment of a path that is a value: it holds a digit, or is an id."""
 
 
 class Answered(BaseModel):
@@ -76,6 +84,24 @@ class Slowdown(BaseModel):
     def added(self) -> float:
         """Seconds more than before."""
         return self.canary_seconds - self.stable_seconds
+
+
+class Failing(BaseModel):
+    """Requests to one path that the canary answers with an error of its own, and the stable version does not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: str
+    path: str
+    """As the values in it are masked, `*` for each."""
+    status: int
+    failed: int
+    count: int
+    """Of the canary's requests to the path."""
+    stable_failed: int
+    stable_count: int
+    example: Answered
+    """The first that failed."""
 
 
 def answers_in(item: str, lines: Iterable[str]) -> tuple[Answered, ...]:
@@ -143,6 +169,44 @@ def _seconds(fields: dict[str, Any]) -> float | None:
         if unit and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value) * SECONDS[unit[0].lower()]
     return None
+
+
+def failing(stable: Sequence[Answered], canary: Sequence[Answered]) -> Failing | None:
+    """The path whose requests fail most often in the canary alone; None where none does often enough.
+
+    Gateways' statuses (502 to 504) tell of somebody else who did not answer.
+    """
+    before, after = _by_path(stable), _by_path(canary)
+    found: list[Failing] = []
+    for (method, path), answers in after.items():
+        failed = [one for one in answers if one.status in OWN_FAULTS]
+        old = before.get((method, path), [])
+        old_failed = sum(one.status in OWN_FAULTS for one in old)
+        if len(failed) < ENOUGH_FAILED or len(failed) * FAILING_LESS < len(answers):
+            continue
+        if old_failed * len(answers) * RISEN > len(failed) * len(old):
+            continue
+        found.append(
+            Failing(
+                method=method,
+                path=path,
+                status=failed[0].status or 500,
+                failed=len(failed),
+                count=len(answers),
+                stable_failed=old_failed,
+                stable_count=len(old),
+                example=failed[0],
+            )
+        )
+    return max(found, key=lambda one: (one.failed, one.path), default=None)
+
+
+def _by_path(answers: Sequence[Answered]) -> dict[tuple[str, str], list[Answered]]:
+    groups: dict[tuple[str, str], list[Answered]] = defaultdict(list)
+    for answer in answers:
+        if answer.status is not None:
+            groups[answer.method, VALUE.sub("*", answer.path.partition("?")[0].rstrip("/")) or "/"].append(answer)
+    return groups
 
 
 def slowdown(stable: Sequence[Answered], canary: Sequence[Answered]) -> Slowdown | None:

@@ -24,13 +24,13 @@ from agents.changes import (
 from agents.errors import Denied
 from agents.evidence import Bundle, Side, manifest_source
 from agents.evidence.origin import dig, label, mappings
-from agents.frames import Frame, Signature, Trace, find_traces
+from agents.frames import Frame, Signature, Trace, read_traces
 from agents.logs import Difference, Excerpt, Template, compare, digest, excerpt
 from agents.podstates import Found, Scene, explanations, is_of_rollout, states_of
 from agents.source import Identity, Seen, identity, look_at_source, resolve
 from agents.suspects import Suspect
 from agents.syntax import function_at
-from agents.traffic import Answered, Slowdown, answers_in, slowdown
+from agents.traffic import Answered, Failing, Slowdown, answers_in, failing, slowdown
 
 Circumstance = Literal["failed", "metric-error", "manual-abort", "inconclusive"]
 MOST_FILES_READ = 400
@@ -60,6 +60,8 @@ class Triage(BaseModel):
     """The canary's logs in short, if it has any."""
     slowdown: Slowdown | None
     """What the canary answers more slowly."""
+    failing: Failing | None = None
+    """What the canary answers with errors, where the suspects are those of this route."""
     states: Found
     """What is wrong with the canary's pods, ReplicaSet and analysis."""
     fields: tuple[FieldChange, ...]
@@ -80,7 +82,7 @@ class Triage(BaseModel):
 async def triage(bundle: Bundle, source: Repository | None, manifests: Repository | None) -> Triage:
     """Look at everything once. Either repository may be None: then its part stays empty, with a note by the caller."""
     notes: list[str] = []
-    traces, differences, old, short = await asyncio.to_thread(_read_logs, bundle)
+    traces, differences, old, short = await asyncio.to_thread(_read_logs, bundle, notes)
     templates = tuple(one.template for one in differences if one.how in {"new", "level"})
     if not bundle.logs("canary"):
         notes.append("there are no logs of the canary")
@@ -89,7 +91,8 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         for item in (*bundle.logs("canary"), *bundle.logs("stable"))
         if item.cut is not None
     ]
-    seen = Seen(traces=traces, old=old, templates=templates, slowdown=await asyncio.to_thread(_slowdown, bundle))
+    slower, failed = await asyncio.to_thread(_requests, bundle)
+    seen = Seen(traces=traces, old=old, templates=templates, slowdown=slower, failing=failed)
     found = await look_at_source(bundle, source, seen, notes)
     states = await asyncio.to_thread(states_of, bundle)
     fields = await asyncio.to_thread(_deployed_difference, bundle)
@@ -104,6 +107,7 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
         differences=differences[:MOST_TEMPLATES],
         excerpt=short,
         slowdown=seen.slowdown,
+        failing=seen.failing if found.by_route else None,
         states=states,
         fields=fields,
         values=values,
@@ -117,7 +121,7 @@ async def triage(bundle: Bundle, source: Repository | None, manifests: Repositor
 
 
 def _read_logs(
-    bundle: Bundle,
+    bundle: Bundle, notes: list[str]
 ) -> tuple[tuple[Trace, ...], tuple[Difference, ...], frozenset[Identity], Excerpt | None]:
     """The canary's traces, what it logs otherwise than the stable version, the stable version's traces, an excerpt."""
 
@@ -125,7 +129,14 @@ def _read_logs(
         return [(item.id, bundle.contents[item.id]) for item in bundle.logs(side)]
 
     def traces(side: Side) -> list[Trace]:
-        return [trace for item, text in texts(side) for trace in find_traces(item, text)]
+        found = [(item, read_traces(item, text)) for item, text in texts(side)]
+        notes.extend(
+            f"traces that several threads wrote into one another row by row were left out: {item} from line {line} on"
+            for item, read in found
+            for line in read.mixed[:1]
+            if side == "canary"
+        )
+        return [trace for _, read in found for trace in read.traces]
 
     old = frozenset(identity(trace) for trace in traces("stable"))
     # a Job of the analysis writes what failed where the canary's own logs are clean
@@ -136,11 +147,14 @@ def _read_logs(
     return tuple(failures), differences, old, short
 
 
-def _slowdown(bundle: Bundle) -> Slowdown | None:
+def _requests(bundle: Bundle) -> tuple[Slowdown | None, Failing | None]:
+    """What the canary answers more slowly, and what with errors."""
+
     def answers(side: Side) -> list[Answered]:
         return [one for item in bundle.logs(side) for one in answers_in(item.id, bundle.contents[item.id].split("\n"))]
 
-    return slowdown(answers("stable"), answers("canary"))
+    stable, canary = answers("stable"), answers("canary")
+    return slowdown(stable, canary), failing(stable, canary)
 
 
 def _deployed_difference(bundle: Bundle) -> tuple[FieldChange, ...]:

@@ -148,12 +148,23 @@ class Settings(BaseSettings):
     sandbox_uid: int = Field(
         default=60999,
         ge=1,
+        le=2**31 - 1,
         description="Ordinary user id that the sandbox starts from when the service runs as root.",
     )
     sandbox_seconds: float = Field(default=120, gt=0, description="Time limit of one sandboxed command, in seconds.")
     sandbox_memory_mb: int = Field(
         default=2048, ge=64, description="Address space limit of a sandboxed process, in MiB."
     )
+    packages_gb: float = Field(
+        default=5,
+        ge=0,
+        description="Size of the cache of packages that repositories ask for, in GiB; with 0 none are fetched.",
+    )
+    python_index: str = Field(
+        default="", description="Python package index; the machine's own configuration of pip if empty."
+    )
+    npm_registry: str = Field(default="", description="npm registry; the machine's own configuration of npm if empty.")
+    go_proxy: str = Field(default="", description="GOPROXY for modules; the machine's own GOPROXY if empty.")
     model: str | None = Field(
         default=None, description="Name of the model that investigates and writes fixes; without one, rules do both."
     )

@@ -20,19 +20,22 @@ from agents.graph import Ports
 from agents.incident import IN_PROGRESS, Promotion, State
 from agents.outcome import Outcome, final_state
 from agents.redaction import Redactor
+from agents.verification import Dependencies
 from app import jobs, telemetry
 from app.adapters.checkout import Mirrors, Trees
+from app.adapters.dependencies import Indexes, Packages, Place
 from app.adapters.forge_github import Access, GitHubForge
 from app.adapters.forge_local import LocalForge
 from app.adapters.forges import Forges
 from app.adapters.registry import HttpRegistry
-from app.adapters.sandbox import Box
+from app.adapters.sandbox import INSIDE, Box, bare_environment
 from app.adapters.sandbox import Limits as BoxLimits
 from app.clock import utc_now
 from app.data_folder import checkpoint_file, only_one, store_url
 from app.settings import Settings, read_policy, read_registry_credentials
 from app.store import audit, bundles, incidents, issues
 from app.store.database import Database, migrate
+from app.tool_environment import tool_environment
 
 LOCK_PATIENCE_SECONDS = 15.0
 """The worker of an intake that was killed needs a moment to notice."""
@@ -86,6 +89,7 @@ async def build_ports(settings: Settings, db: Database, models: Models | None = 
     trees = Trees(mirrors, settings.sandbox_dir, uid, prefix=f"tree-{owner}")
     if alone:
         await trees.sweep()
+    place = Place(path=bare_environment()["PATH"], root=INSIDE if settings.sandbox == "bubblewrap" else None, uid=uid)
     return Ports(
         journal=StoreJournal(db),
         repositories=mirrors,
@@ -94,8 +98,17 @@ async def build_ports(settings: Settings, db: Database, models: Models | None = 
         workspace=trees,
         policy=read_policy(settings.policy),
         models=models,
+        dependencies=build_packages(settings, place),
         registry=build_registry(settings),
     )
+
+
+def build_packages(settings: Settings, place: Place) -> Dependencies | None:
+    """The fetcher of packages; None where the settings leave it no room."""
+    if settings.packages_gb == 0:
+        return None
+    indexes = Indexes(settings.python_index, settings.npm_registry, settings.go_proxy, tool_environment())
+    return Packages(settings.data_dir / "packages", place, indexes, int(settings.packages_gb * 1024**3))
 
 
 def build_models(settings: Settings, closing: contextlib.AsyncExitStack) -> Models | None:

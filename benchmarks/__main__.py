@@ -18,8 +18,10 @@ from benchmarks import (
     diagnose,
     fuzz,
     loop,
+    publish,
     reduce,
     repository,
+    sandbox,
     start,
     storm,
     tokens,
@@ -37,6 +39,8 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "crash": crash.measure,
     "fuzz": fuzz.measure,
     "repository": repository.measure,
+    "publish": publish.measure,
+    "sandbox": sandbox.measure,
     "checkout": checkout.measure,
 }
 OUT = Path(__file__).resolve().parent / "out"

@@ -2,7 +2,8 @@
 
 The repository is that of `repository` with modules of a usual length: 50,000 commits and 20,000 files. It is served by
 git's own HTTP server on loopback, so that the seconds are those of two gits and no network: over a line the megabytes
-tell. Cold is the first opening and all that the diagnosis reads; warm is the same again after 100 more commits.
+tell. Cold is the first opening and all that the diagnosis reads; tree is the working tree of a verification, laid out
+after it; warm is the opening and the diagnosis again after 100 more commits.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from agents.diagnosis import Diagnosis, diagnose
 from agents.evidence import Answer, Bundle, seal
 from agents.incident import Incident
 from agents.triage import triage
-from app.adapters.checkout import GitRepository
+from app.adapters.checkout import GitRepository, Trees
 from app.clock import utc_now
 from benchmarks import Result
 from benchmarks.repository import COMMITS, FAILING, FILES, RANGE, WHEN, generate, path_of, text_of, trace_of
@@ -82,6 +83,10 @@ async def _measure(folder: Path) -> Result:
         clone_mb = _megabytes(folder / "full.git")
         cold = await _opened(github, folder, log, (stable, canary))
         cold_mb = _megabytes(folder / "mirrors")
+        began, before = time.perf_counter(), len(github.calls)
+        trees = Trees(mirrors_of(github, folder, TOKEN), folder / "trees", None)
+        await trees.clear(await trees.lay_out(github.url("acme/shop"), canary, {}))
+        tree_s, tree_requests = time.perf_counter() - began, len(github.calls) - before
         _commit_more(origin)
         warm = await _opened(github, folder, log, (stable, canary))
     figures = {
@@ -92,6 +97,8 @@ async def _measure(folder: Path) -> Result:
         "warm_s": round(warm.open_s + warm.read_s, 2),
         "warm_open_s": round(warm.open_s, 2),
         "warm_requests": warm.requests,
+        "tree_s": round(tree_s, 2),
+        "tree_requests": tree_requests,
         "full_clone_s": round(clone_s, 2),
         "full_clone_mb": round(clone_mb, 1),
         "share_of_bytes": round(cold_mb / clone_mb, 2),

@@ -6,8 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.errors import Conflict, Denied
-from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
+from agents.patch import FileChange, unified_diff
+from agents.pull_request import (
+    MOST_CLOSED,
+    MOST_THEIRS,
+    Attention,
+    Comment,
+    Head,
+    Record,
+    Text,
+    Theirs,
+    incident_of,
+    issue_about,
+)
 
 
 @dataclass
@@ -118,6 +129,18 @@ class FakeForge:
         ours = [pull.record for pull in reversed(self._pulls[url]) if incident_of(pull.record.body)]
         closed = [record for record in ours if record.state != "open"]
         return (*(record for record in ours if record.state == "open"), *closed[:MOST_CLOSED])
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        heads, found = self._heads(url), []
+        for pull in reversed(self._pulls[url]):
+            record = pull.record
+            if record.state != "open" or record.base != base or incident_of(record.body):
+                continue
+            _, changes = self.commits.get(heads.get(pull.head, ""), ("", ()))
+            diff = "".join(unified_diff(change) for change in changes if change.path in paths)
+            if diff:
+                found.append(Theirs(url=record.url, diff=diff))
+        return tuple(found[:MOST_THEIRS])
 
     async def attention(self, url: str, number: int) -> Attention:
         return self._pull(url, number).ever

@@ -4,6 +4,7 @@ A fake has state and rules, never expectations. The last lines tie each to its p
 when one drifts.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from agents.evidence import (
 )
 from agents.incident import Promotion
 from agents.pull_request import Forge
-from agents.verification import Completed, Request, Sandbox, Served, Workspace
+from agents.verification import Completed, Dependencies, Provision, Request, Sandbox, Served, Workspace
 from app.intake import Queue
 from tests.fake_forge import FakeForge as FakeForge  # noqa: PLC0414 - said, so that mypy lets others import it here
 from tests.fake_journal import FakeJournal as FakeJournal  # noqa: PLC0414 - see above
@@ -192,6 +193,27 @@ class FakeSandbox:
         return self.behave(self.workspace.trees[tree], {**env, **files}, requests)
 
 
+@dataclass
+class FakeDependencies:
+    """`Dependencies` of Python alone, with the packages that there are, over the trees of a fake workspace."""
+
+    workspace: FakeWorkspace
+    packages: frozenset[str]
+    provided: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def provide(self, tree: str, extra: tuple[str, ...] = ()) -> Provision:
+        lines = [*self.workspace.trees[tree].get("requirements.txt", "").splitlines(), *extra]
+        names = {line: re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if line.strip()}
+        unchecked = tuple(
+            f"packages: {line}: not fetched" for line, name in names.items() if name not in self.packages or "@" in line
+        )
+        had = tuple(sorted(name for line, name in names.items() if name in self.packages and "@" not in line))
+        self.provided.append(had)
+        if not had:
+            return Provision(unchecked=unchecked)
+        return Provision(install=(("install", *had),), environment={"PATH": f"{tree}/bin"}, unchecked=unchecked)
+
+
 class FakeQueue:
     """The intake's heal queue: an attempt is in it once, however often it is put."""
 
@@ -215,5 +237,6 @@ _repositories: Repositories = FakeRepositories({})
 _forge: Forge = FakeForge({})
 _workspace: Workspace = FakeWorkspace({})
 _sandbox: Sandbox = FakeSandbox(FakeWorkspace({}), lambda *_: Served(status="ok"))
+_dependencies: Dependencies = FakeDependencies(FakeWorkspace({}), frozenset())
 _queue: Queue = FakeQueue()
 _registry: Registry = FakeRegistry({})

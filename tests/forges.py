@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from agents.errors import Transient
 from agents.patch import FileChange
-from agents.pull_request import LABEL, Attention, Comment, Forge, Head, Record, Text, Wanted, WantedIssue
+from agents.pull_request import LABEL, Attention, Comment, Forge, Head, Record, Text, Theirs, Wanted, WantedIssue
 from app.adapters.forge_local import LocalForge
 from tests.fakes import FakeForge
 from tests.scratch import Scratch
@@ -226,6 +226,9 @@ class CutForge:
 
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._pass(self._forge.our_pull_requests(url))
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        return await self._pass(self._forge.their_pull_requests(url, base, paths))
 
     async def attention(self, url: str, number: int) -> Attention:
         return await self._pass(self._forge.attention(url, number))

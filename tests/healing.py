@@ -167,7 +167,7 @@ class Ended:
         self.house, self.case, self.patch = house, case, patch
 
     async def conclude(
-        self, verdict: Verdict = "verified", rule: RepositoryRule | None = None, **about: str
+        self, verdict: Verdict = "verified", rule: RepositoryRule | None = None, **about: str | int
     ) -> Outcome:
         """`about` changes what the bundle says of the incident: `incident`, `rollout`."""
         return await conclude(

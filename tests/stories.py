@@ -6,6 +6,8 @@ from agents.diagnosis import Claim, Diagnosis, Location
 from agents.evidence import Citation, Failing, Item, Manifest, Missed
 from agents.evidence.nouns import Version
 from agents.patch import FileChange, Patch
+from agents.pinning import NOT_HEALTH
+from agents.remarks import Beside, Merging, Tried
 from agents.report import Convention, Links, Reviewer, Story
 from agents.verification import Check, Verification
 from tests.fakes import START
@@ -112,6 +114,42 @@ REFUTED = VERIFIED.model_copy(
         "after": VERIFIED.before,
         "unchecked": ("the failure is still there after the patch", *VERIFIED.unchecked),
     }
+)
+TRIED = (
+    Tried(
+        strategy="revert",
+        what=f'Takes back what commit {CULPRIT[:12]} ("Rename price to amount in the catalogue") changed in '
+        "checkout/catalogue.py.",
+        because="the repository's own tests pass before the patch and fail after it",
+    ),
+    Tried(
+        strategy="revert",
+        what=f'Takes back all of commit {CULPRIT[:12]} ("Rename price to amount in the catalogue").',
+        because="the failure is still there after the patch",
+    ),
+)
+GITOPS = "https://git.example/acme/gitops"
+OVERLAY = "images:\n  - name: registry.example/checkout\n    newTag: 2.4.0\n"
+PIN = Patch(
+    repository=GITOPS,
+    commit="7d" * 20,
+    strategy="pin",
+    why="Sets checkout back to what its stable version runs: app from registry.example/checkout:2.4.0 to "
+    "registry.example/checkout:2.3.1.",
+    edits=(),
+    changes=(
+        FileChange(path="overlays/prod/kustomization.yaml", before=OVERLAY, after=OVERLAY.replace("2.4.0", "2.3.1")),
+    ),
+)
+NOTHING = Check(result="not_run", reason="a pin changes no code")
+PIN_RENDERED = Verification(
+    kind="render",
+    verdict="unverified",
+    before=Check(result="not_run", reason="app: registry.example/checkout:2.4.0"),
+    after=Check(result="not_run", reason="app: registry.example/checkout:2.3.1"),
+    tests_before=NOTHING,
+    tests_after=NOTHING,
+    unchecked=(NOT_HEALTH,),
 )
 FAILING = Failing(
     at=START,
@@ -233,4 +271,31 @@ RENDERED = STORY.model_copy(
 """A restored value in manifests, which are compared and not run."""
 CONVENTIONAL = STORY.model_copy(
     update={"convention": Convention(is_conventional=True, is_scoped=True, scopes=("basket",)), "scope": "catalogue"}
+)
+FIX_AND_PIN = STORY.model_copy(update={"beside": Beside(url=f"{GITOPS}/pull/12")})
+LAST_RESORT = STORY.model_copy(
+    update={
+        "patch": PIN,
+        "verification": PIN_RENDERED,
+        "tried": TRIED,
+        "beside": Beside(url=f"{URL}/issues/7"),
+        "links": LINKS.model_copy(update={"patched": f"{GITOPS}/commit/{PIN.commit}"}),
+        "reviewers": (),
+        "merging": Merging(effect="stable", retry=""),
+    }
+)
+RETRIED = STORY.model_copy(
+    update={
+        "patch": PATCH.model_copy(
+            update={
+                "strategy": "restore",
+                "why": "Gives this line of apps/checkout/analysis.yaml back what it was before.",
+                "changes": (FileChange(path="apps/checkout/analysis.yaml", before="a: 2\n", after="a: 1\n"),),
+            }
+        ),
+        "verification": PIN_RENDERED.model_copy(
+            update={"unchecked": ("the evidence holds no trace to look for again",)}
+        ),
+        "merging": Merging(effect="nothing", retry="kubectl argo rollouts retry rollout checkout -n shop"),
+    }
 )

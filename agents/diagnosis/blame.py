@@ -50,11 +50,20 @@ def blamed(findings: Triage, trace: Trace) -> Suspect | None:
 def blamed_by_statement(findings: Triage) -> Suspect | None:
     """The suspect that is worth naming where there is no trace, but a statement that logged an error."""
     top = findings.suspects[0] if findings.suspects else None
-    errors = " ".join(one.text for one in findings.templates if one.level in {"error", "critical", "fatal"})
+    errors = _errors(findings)
     if any(is_of_the_world(one.root.exception, one.root.message) for one in findings.traces):
         return None
     needed = SURE if WORLD.search(errors[:20_000]) else PLACED if findings.statements else STATED
     return top if errors and top is not None and top.score >= needed else None
+
+
+def complains_of_the_world(findings: Triage) -> bool:
+    """Whether what only the canary logs says that something around the program failed."""
+    return WORLD.search(_errors(findings)[:20_000]) is not None
+
+
+def _errors(findings: Triage) -> str:
+    return " ".join(one.text for one in findings.templates if one.level in {"error", "critical", "fatal"})
 
 
 def confidence(findings: Triage, top: Suspect, *, is_placed: bool) -> Confidence:

@@ -4,11 +4,11 @@ Every claim cites the bundle, and one whose citation does not hold is dropped. E
 the order in which they are asked is here.
 """
 
-from agents.diagnosis.blame import blamed, blamed_by_statement
+from agents.diagnosis.blame import blamed, blamed_by_statement, complains_of_the_world
 from agents.diagnosis.config import config_cause, guilty_value
 from agents.diagnosis.nouns import Claim, Diagnosis
 from agents.diagnosis.shared import shared_cause
-from agents.diagnosis.slow import slow_cause
+from agents.diagnosis.slow import failing_cause, slow_cause
 from agents.diagnosis.states import measured_by, outranks, rule_on_states, state_claims
 from agents.diagnosis.traces import code_cause, stated_cause, unexplained, without_trace
 from agents.diagnosis.wording import sound, trace_claim
@@ -45,6 +45,8 @@ def _cause(findings: Triage) -> Diagnosis:
 def _cause_without_trace(findings: Triage) -> Diagnosis:
     if findings.slowdown is not None:
         return slow_cause(findings, findings.slowdown)
+    if findings.failing is not None and not complains_of_the_world(findings):
+        return failing_cause(findings, findings.failing)
     stated = blamed_by_statement(findings)
     if stated is not None:
         return stated_cause(findings, stated)

@@ -1,10 +1,10 @@
-"""Rules on time: the canary answers, but slowly."""
+"""Rules on requests: the canary answers, but slowly, or with errors that no trace explains."""
 
 from agents.diagnosis.nouns import Claim, Diagnosis, Location
 from agents.diagnosis.wording import sound, subject
 from agents.evidence import cite_lines
 from agents.suspects import WORTH_NAMING
-from agents.traffic import Slowdown
+from agents.traffic import Failing, Slowdown
 from agents.triage import Triage
 
 
@@ -18,6 +18,22 @@ def slow_cause(findings: Triage, slower: Slowdown) -> Diagnosis:
     examples = [slower.canary_example, slower.stable_example]
     evidence = tuple(cite_lines(findings.bundle, one.item, one.line, one.line) for one in examples)
     claims = sound(findings.bundle, [Claim(text=what, evidence=evidence)])
+    return _nearest_change(findings, what, claims)
+
+
+def failing_cause(findings: Triage, failing: Failing) -> Diagnosis:
+    """The canary answers a route with errors and logs no trace: the nearest change to the route, a guess."""
+    what = (
+        f"{failing.method} {failing.path} is answered with {failing.status} {failing.failed} of {failing.count} times "
+        f"by the canary and {failing.stable_failed} of {failing.stable_count} times by the stable version"
+    )
+    one = failing.example
+    claim = Claim(text=what, evidence=(cite_lines(findings.bundle, one.item, one.line, one.line),))
+    found = _nearest_change(findings, what, sound(findings.bundle, [claim]))
+    return found.model_copy(update={"confidence": "low"})
+
+
+def _nearest_change(findings: Triage, what: str, claims: tuple[Claim, ...]) -> Diagnosis:
     top = findings.suspects[0] if findings.suspects else None
     if top is None or top.score < WORTH_NAMING:
         return Diagnosis(

@@ -52,7 +52,7 @@ def locate_manifests(bundle: Bundle) -> ManifestSource | Unlocated:
     The canary came with the deployment next to its ReplicaSet's creation. The stable version's manifests are those of
     the deployment before the first one that brought a version later than it: other canaries may have failed in between.
     """
-    application = _application(bundle)
+    application = application_of(bundle)
     if isinstance(application, Unlocated):
         return application
     if dig(application, "spec", "sourceHydrator"):
@@ -117,7 +117,7 @@ def _is_folder(source: Mapping[str, Any]) -> bool:
     return bool(source.get("repoURL")) and not source.get("chart")
 
 
-def _application(bundle: Bundle) -> Mapping[str, Any] | Unlocated:
+def application_of(bundle: Bundle) -> Mapping[str, Any] | Unlocated:
     """The one Application that deploys the Rollout."""
     applications = bundle.objects("application")
     if not applications:

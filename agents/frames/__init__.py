@@ -1,6 +1,6 @@
 """Traces: found in logs, ordered innermost first, and mapped to the files of a commit. One module a language."""
 
-from agents.frames.finding import find_traces
+from agents.frames.finding import find_traces, read_traces
 from agents.frames.layout import Layout, layout_of, naming_files
 from agents.frames.mapping import Mapper, agrees, map_path, mapped
 from agents.frames.names import package_of, simple_name
@@ -21,5 +21,6 @@ __all__ = [
     "mapped",
     "naming_files",
     "package_of",
+    "read_traces",
     "simple_name",
 ]

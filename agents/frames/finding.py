@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
 
 from agents.frames import dotnet, go, java, javascript, php, python, ruby, rust
 from agents.frames.nouns import Reader, Trace
-from agents.logs import Row, rows_of
+from agents.logs import MIXED, Row, rows_of
 
 READERS: tuple[Reader, ...] = (
     python.READER,
@@ -21,7 +22,19 @@ MOST_ALIKE = 1000
 """Traces of one log that are kept of the same failure: enough to tell the frequent ones from the rare."""
 
 
+class Found(NamedTuple):
+    """The traces of a log, and the lines where traces begin that several threads mixed and nobody can tell apart."""
+
+    traces: tuple[Trace, ...] = ()
+    mixed: tuple[int, ...] = ()
+
+
 def find_traces(item: str, text: str) -> tuple[Trace, ...]:
+    """The traces of a log that can be told from others, in order."""
+    return read_traces(item, text).traces
+
+
+def read_traces(item: str, text: str) -> Found:
     """The traces of a log, in order. Chained ones and groups are one trace; a cut one counts if it has a frame.
 
     Where two readers claim the same rows, the trace that begins first has them, and of two that begin together the
@@ -29,12 +42,13 @@ def find_traces(item: str, text: str) -> tuple[Trace, ...]:
     """
     readers = [reader for reader in READERS if any(hint in text for hint in reader.hints)]
     if not readers:
-        return ()
+        return Found()
     rows = rows_of(text)
     lines = [row.text for row in rows]
     found = [trace for reader in readers for trace in _bounded(reader.find(lines))]
     found.sort(key=lambda trace: (trace.first_line, -trace.last_line))
-    return tuple(_placed(trace, item, rows) for trace in _unclaimed(found))
+    traces = tuple(_placed(trace, item, rows) for trace in _unclaimed(found))
+    return Found(traces, tuple(row.line for row in rows if row.text == MIXED))
 
 
 def _bounded(traces: Sequence[Trace]) -> Iterator[Trace]:

@@ -9,7 +9,7 @@ from agents.frames.nouns import Frame, Reader, Trace
 from agents.frames.spring import read_report, with_bean
 
 FRAME = re.compile(r"^(?P<indent>\s*)at (?P<call>[^\s()]+)\((?P<source>[^()]*)\)(?P<jar>.*)$")
-SOURCE = re.compile(r"^(?:[^\s/()]*@[^\s/()]*/)?(?P<file>[^\s:/<>?]+)(?::(?P<line>\d{1,9}))?$")
+SOURCE = re.compile(r"^(?:[^\s/()@]*+@[^\s/()]*+/)?(?P<file>[^\s:/<>?]+)(?::(?P<line>\d{1,9}))?$")
 NOWHERE = re.compile(r"(?:Native Method|Unknown Source(?::\d+)?|<generated>|<unknown>|\?(?::\?)?)$")
 """What stands for the file where the class has none, or was compiled without its name."""
 LINK = re.compile(r"^(?P<indent>\s*)(?P<word>Caused by|Wrapped by|Suppressed): (?P<rest>.*)$")

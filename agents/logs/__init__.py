@@ -7,12 +7,14 @@ from agents.logs.events import Event, events_of
 from agents.logs.excerpt import Excerpt, excerpt
 from agents.logs.firsts import Firsts
 from agents.logs.levels import Level, level_of
-from agents.logs.lines import gap_line, is_gap, strip_prefix
+from agents.logs.lines import Row, gap_line, is_gap, strip_prefix
 from agents.logs.masking import LONGEST, mask
-from agents.logs.rows import Row, rows_of
+from agents.logs.rows import rows_of
+from agents.logs.tangles import MIXED
 
 __all__ = [
     "LONGEST",
+    "MIXED",
     "Cutter",
     "Difference",
     "Digest",

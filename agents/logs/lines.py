@@ -38,6 +38,13 @@ class Line(NamedTuple):
     """Whether the next line of the stream continues it."""
 
 
+class Row(NamedTuple):
+    """A line as the program wrote it, and the number (from 1) of the log's line that holds it."""
+
+    line: int
+    text: str
+
+
 def strip_prefix(line: str) -> str:
     """The line as the program wrote it: without the prefixes, colours and its end."""
     return unwrap(line).text

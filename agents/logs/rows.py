@@ -1,16 +1,17 @@
 """Rows: a log's lines without their prefixes, in an order in which every trace is in one piece.
 
 Lines of several programs are sorted by program, parts of a line that was cut are joined, what structured logging folded
-into one string is unfolded, and heads that a logger repeats before every row of a trace are taken off.
+into one string is unfolded, heads that a logger repeats before every row of a trace are taken off, and what several
+threads wrote into one another is put in order (`tangles`).
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from agents.logs.lines import is_gap, unwrap
+from agents.logs.lines import Row, is_gap, unwrap
 from agents.logs.plain import TIME, is_row
 from agents.logs.structured import OPENED, folded, unescaped
+from agents.logs.tangles import FRAME, by_writer, in_one_piece, without_mixed
 
 LONGEST_JOINED = 1_000_000
 """Characters of a line that are put together again from its parts."""
@@ -35,13 +36,6 @@ _Begun = dict[tuple[str, str], tuple[int, list[str], int]]
 """Of each stream and channel a line that is not at its end: its number, its parts and their length."""
 
 
-class Row(NamedTuple):
-    """A line as the program wrote it, and the number (from 1) of the log's line that holds it."""
-
-    line: int
-    text: str
-
-
 def rows_of(text: str) -> list[Row]:
     """The rows of a log: of each stream in order, the streams one after the other as they first appear.
 
@@ -58,7 +52,16 @@ def rows_of(text: str) -> list[Row]:
         rows = streams.setdefault(stream, [])
         parts = _unfolded(row.text)
         rows += [Row(row.line, part) for part in parts] or [row]
-    return [row for rows in streams.values() for row in _without_heads(rows)]
+    return [row for rows in streams.values() for row in _untangled(rows)]
+
+
+def _untangled(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows of one stream, every trace in one piece as far as several threads wrote them."""
+    heads: dict[str, None] = {}
+    plain = [*_without_heads(rows, heads)]
+    if len(heads) > 1 and (sorted_rows := by_writer(rows, heads)) is not rows:
+        plain = [*_without_heads(sorted_rows, {})]
+    return without_mixed(in_one_piece(plain)) if any(FRAME.match(row.text) for row in plain) else plain
 
 
 def _joined(text: str) -> Iterator[tuple[str, Row]]:
@@ -105,14 +108,15 @@ def _unfolded(line: str) -> tuple[str, ...]:
     return ()
 
 
-def _without_heads(rows: Sequence[Row]) -> Iterator[Row]:
-    """Rows, without the head (time, level, logger) where every row of a trace has one."""
+def _without_heads(rows: Sequence[Row], heads: dict[str, None]) -> Iterator[Row]:
+    """Rows, without the head (time, level, logger) where every row of a trace has one; adds these to `heads`."""
     run: str | None = None
     held: Row | None = None
     for row in rows:
         start = _head_length(row.text)
         if start:
             run = DIGITS.sub("0", row.text[:start])
+            heads[row.text[:start]] = None
             if held is not None:
                 yield _opening(held, run)
                 held = None

@@ -50,7 +50,7 @@ def decide(
         return Decision(action="report", reasons=verification.unchecked or ("the fix did not remove the failure",))
     if verification.verdict == "verified":
         return Decision(action="pull_request" if mode == "ready" else "draft")
-    if confidence == "high" and not patch.by_model:
+    if patch.is_pin or (confidence == "high" and not patch.by_model):  # a pin does not rest on the diagnosis
         return Decision(action="draft", reasons=verification.unchecked)
     why = "a model wrote this change" if patch.by_model else f"the confidence is only {confidence}"
     return Decision(action="report", reasons=(f"not verified, and {why}", *verification.unchecked))

@@ -10,11 +10,12 @@ from agents.pull_request.ensuring import (
     ensure_branch,
 )
 from agents.pull_request.issues import WantedIssue, ensure_issue, issue_about
-from agents.pull_request.joining import attempts_within, fix_key, join, same_fix
+from agents.pull_request.joining import Within, attempts_within, fix_key, fixes_of, join, same_fix
 from agents.pull_request.markers import fix_of, incident_of, is_reworded, who_of, with_marker
 from agents.pull_request.nouns import (
     LABEL,
     MOST_CLOSED,
+    MOST_THEIRS,
     Attention,
     Comment,
     Forge,
@@ -25,9 +26,11 @@ from agents.pull_request.nouns import (
     PullRequestLink,
     Record,
     Text,
+    Theirs,
     Wanted,
 )
 from agents.pull_request.reviewers import reviewers_of
+from agents.pull_request.theirs import makes_the_same_change
 from agents.pull_request.turns import Turns
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "LABEL",
     "MOST_CLOSED",
     "MOST_LOOKS",
+    "MOST_THEIRS",
     "Attention",
     "Comment",
     "Forge",
@@ -47,9 +51,11 @@ __all__ = [
     "PullRequestLink",
     "Record",
     "Text",
+    "Theirs",
     "Turns",
     "Wanted",
     "WantedIssue",
+    "Within",
     "attempts_within",
     "change_digest",
     "ensure",
@@ -57,10 +63,12 @@ __all__ = [
     "ensure_issue",
     "fix_key",
     "fix_of",
+    "fixes_of",
     "incident_of",
     "is_reworded",
     "issue_about",
     "join",
+    "makes_the_same_change",
     "reviewers_of",
     "same_fix",
     "who_of",

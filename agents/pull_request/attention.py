@@ -8,11 +8,11 @@ and a crash between the request and any note of it does no harm.
 import contextlib
 
 from agents.errors import Denied
-from agents.pull_request.nouns import Forge, Record, Wanted
+from agents.pull_request.nouns import Attention, Forge, Record, Wanted
 
 
-async def draw_attention(wanted: Wanted, found: Record, forge: Forge) -> None:
-    """Label the pull request and ask for reviews, as far as neither was ever done.
+async def draw_attention(wanted: Wanted, found: Record, forge: Forge, *, is_new: bool) -> None:
+    """Label the pull request and ask for reviews, as far as neither was ever done; one that is new has no history.
 
     What the forge refuses (an account that may not see the repository, a missing permission) is left out: a pull
     request without a label is better than none, and its text names those who know the code.
@@ -20,7 +20,7 @@ async def draw_attention(wanted: Wanted, found: Record, forge: Forge) -> None:
     if not wanted.labels and not wanted.reviewers:
         return
     try:
-        ever = await forge.attention(wanted.repository, found.number)
+        ever = Attention() if is_new else await forge.attention(wanted.repository, found.number)
     except Denied:
         return  # without its history, something that a person undid would be done again
     labels = tuple(label for label in wanted.labels if label.lower() not in ever.labels)

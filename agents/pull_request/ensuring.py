@@ -18,6 +18,8 @@ MOST_LOOKS = 4
 INCIDENT_TRAILER = "Selfheal-Incident"
 FIX_TRAILER = "Selfheal-Fix"
 CHANGE_TRAILER = "Selfheal-Change"
+PIN_TRAILER = "Selfheal-Pin"
+"""Marks the commit of a pin: it brings the stable version back, so a canary that has it was no attempt at a fix."""
 
 
 async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
@@ -34,13 +36,14 @@ async def ensure(wanted: Wanted, forge: Forge) -> Proposed | LeftAlone:
             raise Conflict(f"the branch {wanted.branch} carries commits that are not ours, and no pull request")
         return LeftAlone(pull_request=_link(found, wanted), because="edited")
     text = Text(title=wanted.title, body=wanted.body, draft=wanted.draft)
+    is_new = False
     if found is None:
-        found = await _create(wanted, text, forge)
+        found, is_new = await _create(wanted, text, forge)
     elif found.body != text.body and not is_reworded(found.title, found.body):
         await forge.update_pull_request(wanted.repository, found.number, text)
     if found.state != "open":
         return LeftAlone(pull_request=_link(found, wanted), because=found.state)
-    await draw_attention(wanted, found, forge)
+    await draw_attention(wanted, found, forge, is_new=is_new)
     return Proposed(pull_request=_link(found, wanted), draft=found.draft)
 
 
@@ -63,15 +66,15 @@ async def ensure_branch(wanted: Wanted, forge: Forge) -> bool:
     raise Conflict(f"the branch {wanted.branch} moves whenever we look")
 
 
-async def _create(wanted: Wanted, text: Text, forge: Forge) -> Record:
-    """Create it, or adopt the one that appeared since we looked (a lost answer, a second worker)."""
+async def _create(wanted: Wanted, text: Text, forge: Forge) -> tuple[Record, bool]:
+    """Create it, or adopt the one that appeared since we looked (a lost answer, a second worker); and which it was."""
     try:
-        return await forge.create_pull_request(wanted.repository, wanted.branch, wanted.base, text)
+        return await forge.create_pull_request(wanted.repository, wanted.branch, wanted.base, text), True
     except Conflict:
         found = await forge.find_pull_request(wanted.repository, wanted.branch)
         if found is None:
             raise
-        return found
+        return found, False
 
 
 def change_digest(changes: tuple[FileChange, ...]) -> str:
@@ -85,6 +88,7 @@ def change_digest(changes: tuple[FileChange, ...]) -> str:
 def _message(wanted: Wanted) -> str:
     trailers = {
         INCIDENT_TRAILER: wanted.incident,
+        **({PIN_TRAILER: "stable"} if wanted.is_pin else {}),
         FIX_TRAILER: wanted.fix,
         CHANGE_TRAILER: change_digest(wanted.changes),
     }

@@ -43,7 +43,7 @@ async def ensure_issue(wanted: WantedIssue, forge: Forge) -> str:
     written = (incident_of(found.body), attempt_of(found.body))
     if found.state == "open" and written != (wanted.incident, wanted.attempt):
         key = f"incident={wanted.incident} attempt={wanted.attempt}"
-        await list_once(wanted.repository, found.number, AGAIN, (wanted.line, key), forge)
+        await list_once(wanted.repository, found.number, AGAIN, [(wanted.line, key)], forge)
     return found.url
 
 

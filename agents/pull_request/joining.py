@@ -5,15 +5,16 @@ Two incidents have one cure where they would make the same change on the same br
 
 import hashlib
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from agents.pull_request.ensuring import INCIDENT_TRAILER
-from agents.pull_request.markers import FORGED, fix_of, incident_of, who_of
-from agents.pull_request.nouns import Comment, Forge, Joined, PullRequestLink, Record
+from agents.incident import PIN_SUFFIX
+from agents.pull_request.ensuring import INCIDENT_TRAILER, PIN_TRAILER
+from agents.pull_request.listing import list_once
+from agents.pull_request.markers import fix_of, incident_of, who_of
+from agents.pull_request.nouns import Forge, Joined, PullRequestLink, Record
 
 INTRODUCTION = "More than one canary failed of the same cause. This change is for all of these:"
 MARKER = "<!-- selfheal joined -->"
-LISTED = re.compile(r"^- .*<!-- incident=([0-9a-f]{32}) -->\s*$", re.MULTILINE)
 
 
 def fix_key(base: str, change: str) -> str:
@@ -33,32 +34,33 @@ async def join(url: str, found: Record, incident: str, who: str, forge: Forge) -
 
     The comment begins with the canary that the pull request was opened for.
     """
-    comment = next((one for one in await forge.comments(url, found.number) if MARKER in one.body.splitlines()), None)
-    line = _line(who, incident)
-    if comment is None:
-        first = _line(who_of(found.body), incident_of(found.body))
-        await forge.create_comment(url, found.number, f"{INTRODUCTION}\n\n{first}\n{line}\n\n{MARKER}\n")
-    elif incident not in LISTED.findall(comment.body):
-        await forge.update_comment(url, found.number, comment.id, _with(comment, line))
+    first = who_of(found.body) or "the canary that this pull request tells of"
+    entries = [(first, f"incident={incident_of(found.body)}"), (who, f"incident={incident}")]
+    await list_once(url, found.number, (INTRODUCTION, MARKER), entries, forge)
     state: Literal["open", "merged"] = "merged" if found.state == "merged" else "open"
     link = PullRequestLink(url=found.url, branch=found.branch or "", base=found.base or "")
     return Joined(pull_request=link, state=state)
 
 
-def _line(who: str | None, incident: str | None) -> str:
-    told = FORGED.sub("<!- -", " ".join((who or "the canary that this pull request tells of").split()))
-    return f"- {told} <!-- incident={incident} -->"
+class Within(NamedTuple):
+    """The fixes of ours that a range of commits holds."""
+
+    number: int
+    known: tuple[Record, ...]
+    """Their pull requests, as far as they are known still, in the order in which they were opened."""
 
 
-def _with(comment: Comment, line: str) -> str:
-    """The comment with one more line in its list, whatever a person wrote around it."""
-    before, mark, after = comment.body.rpartition(MARKER)
-    return f"{before.rstrip()}\n{line}\n\n{mark}{after}"
+def fixes_of(records: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Those that were meant to heal: a pin only goes back to the stable version."""
+    return tuple(record for record in records if not (record.branch or "").endswith(PIN_SUFFIX))
 
 
-def attempts_within(messages: tuple[str, ...], merged: tuple[Record, ...], commits: frozenset[str]) -> int:
-    """How many fixes of ours a range of commits holds: by the trailers of their commits, or by what merging made."""
+def attempts_within(messages: tuple[str, ...], merged: tuple[Record, ...], commits: frozenset[str]) -> Within:
+    """The fixes of ours that a range of commits holds: by the trailers of their commits, or by what merging made."""
     trailer = re.compile(rf"^{INCIDENT_TRAILER}: ([0-9a-f]{{32}})\s*$", re.MULTILINE)
-    named = {incident for message in messages for incident in trailer.findall(message)}
-    named |= {incident_of(record.body) or "" for record in merged if record.merged_as in commits}
-    return len(named)
+    pin = re.compile(rf"^{PIN_TRAILER}: ", re.MULTILINE)
+    fixes = fixes_of(merged)
+    named = {incident for message in messages if not pin.search(message) for incident in trailer.findall(message)}
+    named |= {incident_of(record.body) or "" for record in fixes if record.merged_as in commits}
+    known = sorted((record for record in fixes if incident_of(record.body) in named), key=lambda record: record.number)
+    return Within(len(named), tuple(known))

@@ -8,6 +8,8 @@ from agents.patch import FileChange
 from agents.pull_request.markers import with_marker
 
 MOST_CLOSED = 200
+MOST_THEIRS = 20
+"""Other people's pull requests that are looked at, those that changed last."""
 LABEL = "self-healing"
 """On every issue of ours, which is found by it, and on pull requests unless the policy names others."""
 
@@ -30,6 +32,8 @@ class Proposed(BaseModel):
     kind: Literal["proposed"] = "proposed"
     pull_request: PullRequestLink
     draft: bool
+    pin: PullRequestLink | None = None
+    """The second one, which sets the GitOps repository back to the stable version meanwhile."""
 
 
 class LeftAlone(BaseModel):
@@ -40,6 +44,7 @@ class LeftAlone(BaseModel):
     kind: Literal["left-alone"] = "left-alone"
     pull_request: PullRequestLink
     because: Literal["merged", "closed", "edited"]
+    pin: PullRequestLink | None = None
 
 
 class Joined(BaseModel):
@@ -50,6 +55,7 @@ class Joined(BaseModel):
     kind: Literal["joined"] = "joined"
     pull_request: PullRequestLink
     state: Literal["open", "merged"]
+    pin: PullRequestLink | None = None
 
 
 class Head(BaseModel):
@@ -103,6 +109,15 @@ class Attention(BaseModel):
     """Everybody who was ever asked for a review, or gave one, in lower case; a team is `organisation/team`."""
 
 
+class Theirs(BaseModel):
+    """Somebody's open pull request, and its diff of the files that were asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    diff: str
+
+
 class Text(BaseModel):
     """What people read of a pull request or issue; `draft` means nothing for an issue."""
 
@@ -132,6 +147,8 @@ class Wanted(BaseModel):
     draft: bool
     fix: str
     """The key of the fix, which two incidents with one cure share: 32 hex digits."""
+    is_pin: bool = False
+    """Whether it only sets manifests back to the stable version, and so is no attempt at a fix."""
     who: str | None = None
     """Which canary it is for, on one line of Markdown: whoever joins lists it too."""
     labels: tuple[str, ...] = ()
@@ -176,6 +193,13 @@ class Forge(Protocol):
         """Those that carry our marker and have their head in the repository: open ones, then others, newest first.
 
         Of those that are not open, only the `MOST_CLOSED` that changed last are looked at.
+        """
+        ...
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        """Of the `MOST_THEIRS` open ones against `base` that are not ours and changed last, those that change a path.
+
+        A file whose difference the forge does not tell is not in their diff.
         """
         ...
 

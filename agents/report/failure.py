@@ -23,8 +23,8 @@ def what_failed(story: Story) -> list[str]:
     bundle, failing = story.bundle, story.failing
     where = f"{code(bundle.rollout)} in {code(bundle.namespace)} on {code(bundle.cluster)}"
     rows = [f"- Rollout: {where}, revision {code(bundle.revision)}"]
-    if failing.at is not None:
-        rows.append(f"- When: {failing.at:%Y-%m-%d %H:%M:%S} UTC")
+    when = ("When", failing.at) if failing.at is not None else ("Captured", bundle.captured_at)
+    rows.append(f"- {when[0]}: {when[1]:%Y-%m-%d %H:%M:%S} UTC")
     rows += [f"- Metric: {_measured(missed)}" for missed in failing.missed]
     if failing.message and not failing.missed:
         rows.append(f"- Argo Rollouts says: {prose(failing.message)}")
@@ -97,16 +97,16 @@ def _evidence(claims: Sequence[Claim]) -> list[str]:
     for claim in claims:
         fresh = [one for one in dict.fromkeys(claim.evidence) if one not in quoted]
         quoted.update(fresh)
-        first = claim.evidence[0].ref if claim.evidence else ""
-        parts.append(f"{prose(sentence(claim.text))} ({code(first)}){':' if fresh else '.'}" if first else _bare(claim))
+        shown: list[str] = []
         for one in fresh:
-            named = [] if one.ref == first else [f"{code(one.ref)}:"]
             lines = one.quote.rstrip("\n").count("\n") + 1
             if lines <= room or room == LINES_IN_SIGHT:
-                parts += [*named, fence(one.quote, most=room)]
+                shown += [*([] if one == claim.evidence[0] else [f"{code(one.ref)}:"]), fence(one.quote, most=room)]
             if lines > room:
                 folded.append(f"{code(one.ref)}:\n\n{fence(one.quote, most=LINES_FOLDED)}")
             room = max(room - lines, 0)
+        where = "" if shown else ", quoted below" if fresh else ", quoted above"
+        parts += [_said(claim, where), *shown]
     return [*parts, *_folded(folded)]
 
 
@@ -123,8 +123,11 @@ def _folded(quotations: Sequence[str]) -> list[str]:
     return ["\n\n".join([summary, *kept, *more, "</details>"])] if quotations else []
 
 
-def _bare(claim: Claim) -> str:
-    return f"{prose(sentence(claim.text))}."
+def _said(claim: Claim, where: str) -> str:
+    """The claim and the first place that shows it; `where` says in what part of the page it is quoted, if not here."""
+    if not claim.evidence:
+        return f"{prose(sentence(claim.text))}."
+    return f"{prose(sentence(claim.text))} ({code(claim.evidence[0].ref)}{where}){'.' if where else ':'}"
 
 
 def _commit(version: Version, page: str | None) -> str:

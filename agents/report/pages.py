@@ -2,6 +2,7 @@
 
 from agents.markdown import DIFF_LINES, code, fence, prose
 from agents.patch import Patch
+from agents.remarks import meanwhile, on_merging, tried_before, what_a_pin_does, why_this_way
 from agents.report.failure import commit, what_failed, why
 from agents.report.proof import headline, proof, unchecked
 from agents.report.story import Story
@@ -27,6 +28,8 @@ def pull_request_text(story: Story) -> str:
     if story.patch is not None:
         parts += ["## The change", prose(story.patch.why), _size(story.patch, story.links.patched)]
         parts += [BY_MODEL] if story.patch.by_model else []
+        parts += what_a_pin_does(story.beside) if story.patch.is_pin else meanwhile(story.beside)
+        parts += [*why_this_way(story.patch, story.tried), *on_merging(story.merging)]
     parts += [*proof(story), *unchecked(story, said), "## Risk, undoing, changing", _risk(story)]
     return _page([*parts, _footer(story)])
 
@@ -36,10 +39,17 @@ def issue_text(story: Story) -> str:
     story = story.redacted
     reasons = [reason for reason in story.reasons if reason not in story.notes]
     parts = [f"**No pull request:** {prose('; '.join(reasons))}" if reasons else ""]
+    if story.theirs is not None:
+        parts = [f"**No pull request of ours:** {story.theirs} makes this change already. Review that one."]
+    if story.earlier:
+        parts += ["Merged before, and the rollout failed again:", "\n".join(f"- {url}" for url in story.earlier)]
     parts += [*what_failed(story), *why(story)]
     if story.patch is not None:
         parts += ["## The change that was tried", prose(story.patch.why), fence(story.patch.diff, "diff", DIFF_LINES)]
         parts += [BY_MODEL] if story.patch.by_model else []
+    shown = story.patch.why if story.patch is not None else None
+    parts += tried_before([one for one in story.tried if one.what != shown])
+    parts += meanwhile(story.beside)
     return _page([*parts, *proof(story), *unchecked(story, tuple(reasons)), _footer(story)])
 
 
@@ -80,4 +90,5 @@ def _size(patch: Patch, page: str | None) -> str:
     files = ", ".join(code(change.path) for change in patch.changes)
     lines = patch.changed_lines
     made = f"{lines} changed line{'s' if lines != 1 else ''} in {files}"
-    return f"{made}, made on the canary's commit {commit(patch.commit, page)}."
+    where = "the tip of the base branch" if patch.is_pin else "the canary's commit"
+    return f"{made}, made on {where} {commit(patch.commit, page)}."

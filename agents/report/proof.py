@@ -17,7 +17,7 @@ TRIED = {
     "replay": "the canary's request, sent again",
     "start": "the start of the program",
     "latency": "the slow request",
-    "test": "a test of the failure",
+    "test": "the regression test",
     "render": "the rendered manifests",
 }
 
@@ -27,10 +27,12 @@ def headline(story: Story) -> tuple[str, tuple[str, ...]]:
     verification = story.verification
     if verification is None:
         return "Not verified: nothing was run", ()
+    if story.patch is not None and story.patch.is_pin and verification.verdict == "unverified":
+        return "**Rolls back, does not cure:** proven by rendering the manifests, not by a run.", ()
     if verification.verdict != "verified":
         reason = verification.unchecked[0] if verification.unchecked else "nothing was run"
-        only = "only the rendered manifests were compared: " if verification.kind == "render" else ""
-        return f"Not verified: {only}{prose(reason)}", (reason,)
+        only = "; the rendered manifests were compared, and nothing was run" if verification.kind == "render" else ""
+        return f"Not verified: {prose(reason)}{only}", (reason,)
     if verification.kind not in SEEN_AGAIN:
         return "**Verified without a run:** the change gives back what the stable version had.", ()
     return f"**Red before, green after:** {SEEN_AGAIN[verification.kind]}.", ()
@@ -46,8 +48,12 @@ def proof(story: Story) -> list[str]:
     commands = {name: check.command for name, check in sides if check.command}
     if len(set(commands.values())) == 1:
         commands = {"before and after": next(iter(commands.values()))} if len(commands) == 2 else commands
-    parts.append("\n".join(f"- Run {name}: {code(command)}" for name, command in commands.items()))
-    for name, check in sides:
+    runs = [f"- Run {name}: {code(command)}" for name, command in commands.items()]
+    runs += [f"- {name}: {code(check.command)}" for name, check in _tests(verification) if check.command]
+    parts.append("\n".join(runs))
+    tests = verification.tests_after
+    more = [("of the repository's own tests after", tests)] if tests.result == "failed" else []
+    for name, check in [*sides, *more]:
         if check.output.strip():
             summary = f"<details><summary>The last lines of the output {name}</summary>"
             parts.append(f"{summary}\n\n{fence(check.output)}\n\n</details>")
@@ -90,6 +96,12 @@ def _rows(verification: Verification) -> list[str]:
         sides = (_result(side) for side in (verification.base.before, verification.base.after))
         rows.append(f"| the failure on {tip} | {' | '.join(sides)} |")
     return rows
+
+
+def _tests(verification: Verification) -> list[tuple[str, Check]]:
+    near, whole = verification.targeted_after or verification.targeted_before, verification.tests_after
+    whole = whole if whole.command else verification.tests_before
+    return [*([("The tests nearest to the change", near)] if near else []), ("The repository's own tests", whole)]
 
 
 def _row(name: str, verification: Verification) -> str:

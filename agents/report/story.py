@@ -6,6 +6,7 @@ from agents.diagnosis import Diagnosis
 from agents.evidence import Failing, Manifest
 from agents.patch import Patch
 from agents.redaction import Redactor
+from agents.remarks import Beside, Merging, Tried
 from agents.report.convention import PLAIN, Convention
 from agents.verification import Verification
 
@@ -47,6 +48,15 @@ class Story(BaseModel):
     """Why there is no pull request, the one that counts first."""
     notes: tuple[str, ...] = ()
     """What was not looked at, in the order that matters to the reader."""
+    theirs: str | None = None
+    """The address of a person's pull request that makes the change already."""
+    earlier: tuple[str, ...] = ()
+    """The addresses of our own pull requests that were merged and did not last."""
+    tried: tuple[Tried, ...] = ()
+    """The changes that were refuted before."""
+    beside: Beside | None = None
+    """The other pull request of the incident."""
+    merging: Merging | None = None
     links: Links = Links()
     reviewers: tuple[Reviewer, ...] = ()
     convention: Convention = PLAIN

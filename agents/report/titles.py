@@ -42,9 +42,9 @@ def again_line(story: Story) -> str:
     """An incident that an issue is open for already, and why it has no pull request, on one line of Markdown."""
     story = story.redacted
     bundle, at = story.bundle, story.failing.at or story.bundle.captured_at
-    why = prose(line(story.reasons[0], TITLE_WIDTH)) if story.reasons else ""
+    why = f" No pull request: {prose(line(story.reasons[0], TITLE_WIDTH))}." if story.reasons else ""
     who = f"revision {code(bundle.revision)} ({code(bundle.canary.hash)}), attempt {bundle.attempt}"
-    return f"{at:%Y-%m-%d %H:%M} UTC, {who}: {prose(line(story.diagnosis.summary, 2 * TITLE_WIDTH))}. {why}"
+    return f"{at:%Y-%m-%d %H:%M} UTC, {who}: {prose(line(story.diagnosis.summary, 2 * TITLE_WIDTH))}.{why}"
 
 
 def commit_message(story: Story) -> str:
@@ -78,4 +78,6 @@ def _wordings(story: Story, paths: Sequence[str]) -> list[str]:
     places = [paths[0], name] if len(paths) == 1 else [f"{len(paths)} files"]
     if story.patch is not None and story.patch.by_model:
         return [*(f"Fix {rollout} in {place}" for place in places), f"Fix {rollout}"]
+    if story.patch is not None and story.patch.is_pin:
+        return [f"Set {rollout} back to its stable version", f"Set {rollout} back"]
     return [*(f"{what} in {place} that broke {rollout}" for place in places), f"{what} that broke {rollout}"]

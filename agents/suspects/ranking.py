@@ -5,10 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agents.changes import Commit, effective
 from agents.suspects.assignments import Assignments
+from agents.suspects.beyond import Beyond
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
+from agents.suspects.conditions import Conditions
 from agents.suspects.fields import Fields
+from agents.suspects.keeping import KEPT, Kept
 from agents.suspects.namesakes import Namesakes
 from agents.suspects.nouns import (
     BESIDE_PATH,
@@ -78,11 +81,14 @@ def _weighed(
         Assignments(clues, calls.reaches, sources),
         Fields(clues, calls.reaches, sources),
         Namesakes(clues, calls.reaches, sources),
+        Beyond(clues, calls.reaches, sources),
+        Conditions(calls.reaches, sources),
         Symbols(clues, changes),
         Registrations(clues, sources),
         Statements(clues),
         Packages(clues, sources),
     )
+    kept = Kept(clues, calls.reaches)
     sizes: defaultdict[str, set[str]] = defaultdict(set)
     for change in changes:
         sizes[change.commit.sha].add(change.file)
@@ -92,6 +98,11 @@ def _weighed(
             for reason in (*witness.reasons(change), *_reached(change, reached)):
                 if reason.weight > best.get(reason.kind, Reason(reason.kind, 0.0, "")).weight:
                     best[reason.kind] = reason
+        if "line" in best and kept.is_kept(change, best["line"].frame):
+            best = {
+                kind: reason if kind == "missing" else reason._replace(weight=reason.weight * KEPT)
+                for kind, reason in best.items()
+            }
         if len(sizes[change.commit.sha]) > LARGE:
             best = {kind: _diluted(reason) for kind, reason in best.items()}
         if best:

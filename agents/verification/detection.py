@@ -6,8 +6,10 @@ Files are read as data. What is run is one of a few fixed commands, whatever sta
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from agents.changes import Repository
+from agents.errors import Denied
 from agents.verification.reproduction import Commands
 from agents.verification.runners import GO, NPM, PYTEST, UNITTEST, Runner, runner_of
 
@@ -36,22 +38,34 @@ OF_LANGUAGE: Mapping[str, tuple[Runner, ...]] = {
 }
 
 
-async def with_tests(commands: Commands, repository: Repository, commit: str, failing: str | None) -> Commands:
+class Failing(Protocol):
+    """Where a diagnosis sees the failure."""
+
+    @property
+    def file(self) -> str: ...
+
+
+async def with_tests(
+    commands: Commands, repository: Repository | None, commit: str | None, failing: Failing | None
+) -> Commands:
     """The commands with the repository's tests: its `test:`, else what is found at `commit`, else why there is none.
 
-    `failing` is the file that failed: where a repository has tests of several languages, its own come first.
+    Where a repository has tests of several languages, those of the file that failed come first.
     """
-    if commands.off:
+    if commands.off or repository is None or commit is None:
         return commands
     if commands.test:
         return commands.model_copy(update={"runner": runner_of(commands.test)})
-    paths = [path for path in await repository.files(commit) if not VENDORED.search(path)]
+    try:
+        paths = [path for path in await repository.files(commit) if not VENDORED.search(path)]
+    except Denied as error:
+        return commands.model_copy(update={"untested": f"the files of the commit cannot be listed: {error}"})
     wanted = [path for path in paths if PYTHON_TEST.search(path)][:MOST_READ]
     wanted += [path for path in paths if path in {*CONFIGURES_PYTEST, "package.json"} or _is_requirements(path)]
     found = detect(paths, await repository.read_all(commit, wanted))
     if not found:
         return commands.model_copy(update={"untested": NOT_FOUND})
-    preferred = OF_LANGUAGE.get((failing or "").rpartition(".")[2], ())
+    preferred = OF_LANGUAGE.get(failing.file.rpartition(".")[2] if failing is not None else "", ())
     runner = next((one for one in preferred if one in found), next(iter(found)))
     return commands.model_copy(update={"test": found[runner], "runner": runner})
 

@@ -100,7 +100,7 @@ def about(before: Tests, after: Tests) -> list[str]:
         return [f"the repository's own tests: {new.reason}"]
     if new.result == "failed" and old.result == "not_run":
         return [f"the repository's own tests fail after the patch, and could not be run before it: {old.reason}"]
-    if old.result == "failed":
+    if old.result == new.result == "failed":
         of = f": {named(before.failing)}" if before.failing else ""
         return [f"the repository's own tests were red before the patch already{of}"]
     return []

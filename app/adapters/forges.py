@@ -2,7 +2,7 @@
 
 from agents.errors import Denied
 from agents.patch import FileChange
-from agents.pull_request import Attention, Comment, Forge, Head, Record, Text
+from agents.pull_request import Attention, Comment, Forge, Head, Record, Text, Theirs
 
 
 class Forges:
@@ -44,6 +44,9 @@ class Forges:
 
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._of(url).our_pull_requests(url)
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        return await self._of(url).their_pull_requests(url, base, paths)
 
     async def attention(self, url: str, number: int) -> Attention:
         return await self._of(url).attention(url, number)

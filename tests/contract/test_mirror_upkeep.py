@@ -17,6 +17,7 @@ from agents.errors import Denied, Transient
 from app.adapters.checkout import Mirrors
 from app.adapters.checkout.locks import locked, take
 from tests.github_server import GitHubServer
+from tests.github_server.clients import access_of
 from tests.mirrored import mirrors_of, serve
 from tests.scratch import WHO, Scratch
 
@@ -209,7 +210,7 @@ async def test_the_mirror_used_least_recently_makes_room(tmp_path: Path, three: 
 
 
 async def test_a_mirror_in_use_is_never_removed(tmp_path: Path, three: list[Scratch]) -> None:
-    mirrors = Mirrors(tmp_path / "mirrors", tmp_path / "forge", most_bytes=1)
+    mirrors = Mirrors(tmp_path / "mirrors", tmp_path / "forge", most_bytes=200_000)
     unused = (await mirrors.mirror(three[2].url)).git_dir
     with another_process(tmp_path, three[1].url) as process:
         assert process.stdout is not None
@@ -221,6 +222,17 @@ async def test_a_mirror_in_use_is_never_removed(tmp_path: Path, three: list[Scra
     del held
     await mirrors.open(three[2].url)
     assert (list(released.parent.glob("*.git")), unused.exists()) == ([unused], True)
+
+
+async def test_a_repository_that_is_larger_than_all_room_is_not_fetched_to_its_end(
+    github: GitHubServer, tmp_path: Path, origin: Scratch
+) -> None:
+    grow(origin)
+    github.seconds_a_part = 0.1
+    mirrors = Mirrors(tmp_path / "mirrors", tmp_path / "forge", access_of(github), most_bytes=50_000)
+    with pytest.raises(Denied, match="larger than 50000 bytes"):
+        await mirrors.open(serve(github, origin))
+    assert sum(path.stat().st_size for path in (tmp_path / "mirrors").rglob("*")) < 50_000
 
 
 async def test_what_failed_before_there_was_a_mirror_leaves_nothing(

@@ -153,6 +153,19 @@ async def test_a_mirror_without_files_reads_as_the_repository_itself(mirror: Git
             assert await mirror.blame(shas[-1], path, 1, 60) == await whole.blame(shas[-1], path, 1, 60)
 
 
+async def test_a_file_of_many_names_is_blamed_back_to_the_first(
+    github: GitHubServer, mirrors: Mirrors, origin: Scratch
+) -> None:
+    text = LONG
+    origin.commit("first name", {"name0.py": text})
+    for at in range(12):
+        text = text.replace(f"line {3 * at}\n", f"line {3 * at} of {at}\n")
+        origin.commit(f"name {at}", {f"name{at}.py": None, f"name{at + 1}.py": text})
+    repository = await mirrors.open(serve(github, origin))
+    blamed = await repository.blame(origin.shas[-1], "name12.py", 1, 60)
+    assert blamed == await GitRepository(origin.path).blame(origin.shas[-1], "name12.py", 1, 60)
+
+
 async def test_what_cannot_be_fetched_is_said_and_never_taken_for_empty(
     github: GitHubServer, mirror: GitRepository, origin: Scratch
 ) -> None:
@@ -160,6 +173,13 @@ async def test_what_cannot_be_fetched_is_said_and_never_taken_for_empty(
     for ask in ASKED.values():
         with pytest.raises(Transient, match="git fetch"):
             await ask(mirror, origin.shas)
+
+
+async def test_a_name_that_sounds_like_damage_is_a_name(mirror: GitRepository, origin: Scratch) -> None:
+    for path in ("inflate: data", "packfile x does not match index"):
+        assert await mirror.origins(origin.shas[-1], path, [(1, 1)], origin.shas[0]) == {}
+        with pytest.raises(Denied):
+            await mirror.blame(origin.shas[-1], path, 1, 1)
 
 
 async def test_a_file_that_the_origin_has_lost_is_said_and_never_taken_for_empty(

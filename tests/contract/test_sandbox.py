@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents.verification import Request, Response, Sandbox, Served
+from app.adapters.sandbox import Box, Limits
 from app.adapters.sandbox.box import OUTPUT_BYTES
 from tests.boxes import SERVER, Mode, box, running, token, yard
 from tests.fakes import FakeSandbox, FakeWorkspace, Files
@@ -92,6 +93,14 @@ async def test_a_program_that_is_not_there_is_named(mode: Mode, tree: Path) -> N
     assert (done.status, served.status) == ("failed", "failed")
     assert "no-such-program" in str(done.reason)
     assert served.reason == "cannot start no-such-program: No such file or directory"
+
+
+@pytest.mark.usefixtures("needs_bubblewrap")
+async def test_a_user_that_cannot_be_become_is_no_end_of_the_program(tree: Path) -> None:
+    sandbox = Box("bubblewrap", Limits(seconds=10, memory_mb=512, uid=2**40))
+    done = await sandbox.run(str(tree), ("true",), {})
+    assert done.status == "failed"
+    assert str(done.reason).startswith("launch: cannot prepare bwrap: ")
 
 
 async def test_a_program_may_say_what_the_sandbox_says_and_is_still_only_a_program(mode: Mode, tree: Path) -> None:

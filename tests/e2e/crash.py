@@ -1,5 +1,6 @@
 """Kills the service at chosen moments, starts it again, and says what became of the incident."""
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from agents.pull_request import LABEL
 from tests.e2e.house import DONE, POLL_SECONDS, House
 from tests.scratch import WHO
 
@@ -42,6 +44,7 @@ CALLS = (
     "forge.commit",
     "forge.point",
     "forge.create_pull_request",
+    "forge.add_labels",
     "journal.finish",
 )
 ENGINE = (
@@ -64,7 +67,8 @@ class Aftermath:
     incidents: int
     branches: dict[str, list[str]]
     """Our branches, each with the commits on it that are not on the base."""
-    pull_requests: list[str]
+    pull_requests: dict[str, list[str]]
+    """Each with its labels."""
     trees: list[str]
     """Working trees that are left."""
     kills: int
@@ -80,7 +84,7 @@ class Aftermath:
             f"{len(self.incident['attempts'])} attempts": len(self.incident["attempts"]) == 1,
             f"the way was {states}": states == WHOLE_WAY,
             f"the branches are {self.branches}": [len(commits) for commits in self.branches.values()] == [1],
-            f"the pull requests are {self.pull_requests}": len(self.pull_requests) == 1,
+            f"the pull requests are {self.pull_requests}": list(self.pull_requests.values()) == [[LABEL]],
             f"the sandbox still has {self.trees}": not self.trees,
         }
         return [fault for fault, is_fine in checks.items() if not is_fine]
@@ -138,7 +142,10 @@ def survive(house: House, doomed: Role, points: tuple[str, ...]) -> Aftermath:
         incident=house.ask(f"/{incident}") or {},
         incidents=len(listed["incidents"]),
         branches=branches(house.folder / house.failure.repository),
-        pull_requests=sorted(path.stem for path in (house.folder / "forge").rglob("*.pulls/*.json")),
+        pull_requests={
+            path.stem: json.loads(path.read_text()).get("labels", [])
+            for path in sorted((house.folder / "forge").rglob("*.pulls/*.json"))
+        },
         trees=house.leftovers(),
         kills=house.happened(),
         seconds=seconds,

@@ -28,6 +28,7 @@ CHAINS: dict[str, tuple[Role, tuple[str, ...]]] = {
             "kill before forge.commit$",
             "kill before forge.point$",
             "kill before forge.create_pull_request$",
+            "kill before forge.add_labels$",
         ),
     ),
     "the worker after every change, before it is known": (
@@ -36,6 +37,7 @@ CHAINS: dict[str, tuple[Role, tuple[str, ...]]] = {
             "kill after forge.commit$",
             "kill after forge.point$",
             "kill after forge.create_pull_request$",
+            "kill after forge.add_labels$",
             "kill after journal.finish$",
             "kill sql INSERT INTO .*operation_outputs",
         ),

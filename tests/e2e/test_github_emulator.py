@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import Proposed, Wanted, ensure, ensure_issue
+from agents.pull_request import LABEL, Proposed, Wanted, ensure, ensure_issue
 from app.adapters.forge_github import GitHubForge
 from app.github_account import GitHubAccount
 from tests.conftest import missing
@@ -120,6 +120,8 @@ async def publish(forge: GitHubForge, url: str) -> None:
         text="Red before, green after.",
         draft=True,
         fix="f" * 32,
+        labels=(LABEL, "urgent"),
+        reviewers=("acme",),
     )
     first = await ensure(wanted, forge)
     assert isinstance(first, Proposed)
@@ -137,6 +139,11 @@ async def publish(forge: GitHubForge, url: str) -> None:
     found = await forge.find_pull_request(url, wanted.branch)
     assert found is not None
     assert found.body.startswith("Better.")
+    await forge.add_labels(url, found.number, (LABEL,))  # again does no harm
+    with pytest.raises(Denied):
+        await forge.attention(url, found.number)  # this GitHub keeps no timeline: then nothing is done a second time
+    assert await forge.account(url, tip.sha) in {"acme", None}
+    assert await forge.page(url, tip.sha) == f"{url}/commit/{tip.sha}"
     issues = [await ensure_issue(wanted_issue(url), forge) for _ in range(2)]
     assert issues[0] == issues[1]
 

@@ -8,14 +8,6 @@ from tests.github_server.routing import Request, Routes
 routes = Routes()
 
 
-@routes.on("GET", "labels/(?P<name>.+)")
-def read_label(request: Request, repository: Repository, name: str) -> Any:
-    demand(request.grant, repository, "issues", "read")
-    if name.lower() not in {label.lower() for label in repository.labels}:
-        raise Refused(404, "Not Found")
-    return {"name": name, "url": f"{request.url(repository)}/labels/{name}"}
-
-
 @routes.on("POST", "labels", status=201)
 def create_label(request: Request, repository: Repository) -> Any:
     demand(request.grant, repository, "issues", "write")
@@ -53,7 +45,7 @@ def request_reviews(request: Request, repository: Repository, number: str) -> An
     if not set(people) <= repository.collaborators or not set(teams) <= repository.teams:
         raise Refused(
             422,
-            "Reviews may only be requested from collaborators. One or more of the users or teams you requested is not "
+            "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not "
             f"a collaborator of the {repository.full_name} repository.",
         )
     ask(pull, *people, teams=tuple(teams))

@@ -23,6 +23,7 @@ def list_pulls(request: Request, repository: Repository) -> Any:
         for pull in _listed(request, repository.pulls)
         # a filter without a colon is not one, and everything is listed
         if ":" not in head or _label(pull) == head
+        if request.query.get("base") in {None, pull.base}
     ]
     return request.page([_pull(request, repository, pull) for pull in found])
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.github_server import apps, attention, discussion, git_data
+from tests.github_server import apps, attention, discussion, files, git_data
 from tests.github_server.hub import Hub, Refused
 from tests.github_server.routing import Request, answer
 from tests.github_server.smart_http import serve_git
@@ -148,7 +148,9 @@ class GitHubServer:
             grant=self.hub.grant(token) if token and scheme == "token" else None,
             authorization=authorization,
         )
-        status, document = answer(request, apps.routes, discussion.routes, attention.routes, git_data.routes)
+        status, document = answer(
+            request, apps.routes, discussion.routes, files.routes, attention.routes, git_data.routes
+        )
         return Response.of_json(status, document, request.headers)
 
 

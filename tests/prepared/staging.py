@@ -16,9 +16,11 @@ from agents.graph import Ports, build
 from agents.outcome import Outcome
 from agents.policy import Policy, RepositoryRule
 from agents.pull_request import Record
-from agents.verification import Request, Sandbox, Workspace
+from agents.verification import Dependencies, Request, Sandbox, Workspace
 from app.adapters.checkout import Mirrors, Trees
-from app.adapters.sandbox import Box, Limits
+from app.adapters.dependencies import Indexes, Packages
+from app.adapters.dependencies import Place as Inside
+from app.adapters.sandbox import INSIDE, Box, Limits, bare_environment
 from tests.boxes import UID, Mode
 from tests.fakes import FakeJournal
 from tests.prepared.capturing import VERSIONS, Cluster, Version
@@ -26,6 +28,8 @@ from tests.prepared.places import Place
 from tests.prepared.rows import Play, Prepared
 
 ATTEMPT = "attempt"
+NO_INDEX = "http://127.0.0.1:9/"
+"""Nobody listens there: nothing is fetched from anywhere else."""
 IMAGE = "/app/"
 """Where the images have the program."""
 LISTEN_SECONDS = 0.2
@@ -40,13 +44,17 @@ class World:
     mirrors: Repositories
     workspace: Workspace
     sandbox: Sandbox
+    dependencies: Dependencies
 
     @classmethod
-    def around(cls, place: Place, folder: Path, yard: Path, mode: Mode) -> "World":
+    def around(cls, place: Place, folder: Path, yard: Path, mode: Mode, index: str = NO_INDEX) -> "World":
+        """Repositories of `place`, tried in folders below `yard`; Python's packages come from `index`."""
         mirrors = Mirrors(folder / "mirrors", place.folder, place.remote)
         uid = UID if mode == "bubblewrap" else None
         box = Box(mode, Limits(seconds=120, memory_mb=4096, uid=uid))
-        return cls(place, mirrors, Trees(mirrors, yard / "trees", uid), box)
+        inside = Inside(path=bare_environment()["PATH"], root=INSIDE if mode == "bubblewrap" else None, uid=uid)
+        packages = Packages(folder / "packages", inside, Indexes(python=index, npm=NO_INDEX, go=NO_INDEX), 10**9)
+        return cls(place, mirrors, Trees(mirrors, yard / "trees", uid), box, packages)
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,7 @@ async def heal(bundle: Bundle, world: World, rule: RepositoryRule) -> FakeJourna
         forge=world.place.forge,
         sandbox=world.sandbox,
         workspace=world.workspace,
+        dependencies=world.dependencies,
         policy=Policy(repositories=(rule,)),
     )
     await build().ainvoke({"attempt": ATTEMPT}, context=ports)

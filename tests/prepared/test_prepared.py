@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.boxes import Mode, yard
+from tests.boxes import mode, yard
 from tests.conftest import IN_CI, Golden
+from tests.package_indexes import package_server
 from tests.prepared.places import place
 from tests.prepared.rows import TABLE, Ending, Prepared, read_rows, render_table
 from tests.prepared.staging import Ended, World, play
+from tests.prepared.wheels import PYTEST, add_installed
 
 ROWS = read_rows()
 SEARCHED = "/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin"
@@ -24,8 +26,11 @@ def room() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def mode() -> Mode:
-    return "bubblewrap" if shutil.which("bwrap") else "process"
+def index() -> Iterator[str]:
+    """The URL of a Python index that has pytest."""
+    with package_server() as server:
+        add_installed(server, *PYTEST)
+        yield f"{server.url}/simple/"
 
 
 def param(row: Prepared) -> Any:
@@ -35,7 +40,7 @@ def param(row: Prepared) -> Any:
 
 @pytest.mark.parametrize("row", [param(row) for row in ROWS])
 async def test_a_prepared_repository_ends_as_the_table_says(
-    row: Prepared, tmp_path: Path, room: Path, mode: Mode
+    row: Prepared, tmp_path: Path, room: Path, index: str
 ) -> None:
     lacking = [tool for tool in row.needs if shutil.which(tool, path=SEARCHED) is None]
     if lacking:
@@ -43,7 +48,7 @@ async def test_a_prepared_repository_ends_as_the_table_says(
     if row.slow and not IN_CI:
         pytest.skip("takes more than a few seconds: run where CI is set")
     with place(row.forge, tmp_path) as where:
-        ended = await play(row, World.around(where, tmp_path, room, mode))
+        ended = await play(row, World.around(where, tmp_path, room, mode(), index))
     came_out, wanted = told(row, ended).model_dump(), row.expect.model_dump()
     assert {name: value for name, value in came_out.items() if value != wanted[name]} == {}, ended.text
 

@@ -69,6 +69,7 @@ class Scene:
             forge=self.place.forge,
             sandbox=self.world.sandbox,
             workspace=self.world.workspace,
+            dependencies=self.world.dependencies,
             policy=Policy(repositories=(RepositoryRule(match="*", mode="ready"),)),
             turns=self.turns,
         )

@@ -45,13 +45,6 @@ FINAL = re.compile(
     re.IGNORECASE,
 )
 """What git says when asking the server again would not help; everything else about a remote may pass."""
-DAMAGE = re.compile(
-    r"does not match index|wrong index|too short to be|is corrupt|inflate|not a git repository|bad config"
-    r"|unable to read tree|failed to traverse|unable to parse|checksum mismatch|reference broken|invalid sha1 pointer"
-    r"|did not send all necessary objects|(?:unterminated|unexpected) line in",
-    re.IGNORECASE,
-)
-"""What git says of a mirror that may be damaged: reason to look closer, not to believe it."""
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,14 @@ def take(path: Path, *, shared: bool = False) -> int | None:
 
 
 class Lease:
-    """Somebody uses what the file stands for, for as long as this object lives; the file's time tells since when."""
+    """Somebody uses what the file stands for, for as long as this object lives; the file's time tells since when.
+
+    Whoever did not come to use it ends it: the frames of an error that was raised meanwhile may keep the object alive.
+    """
 
     def __init__(self, path: Path) -> None:
         lock = take(path, shared=True)
         if lock is None:
             raise Transient(f"{path.stem} is being removed")
         os.utime(lock)
-        weakref.finalize(self, os.close, lock)
+        self.end = weakref.finalize(self, os.close, lock)

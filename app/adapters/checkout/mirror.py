@@ -10,19 +10,27 @@ import re
 import shutil
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from agents.errors import Denied, SelfhealError
-from app.adapters.checkout.git import DAMAGE, Origin, run_git, talk_to_git
+from app.adapters.checkout.git import Origin, Said, run_git, talk_to_git
 from app.adapters.checkout.locks import Lease, locked
 from app.adapters.checkout.objects import Objects
+from app.adapters.checkout.place import Place, marked
 
 FETCH_SECONDS = 900
 """The first fetch of a large repository takes minutes; a stalled one ends earlier, for want of speed."""
 PATIENCE_SECONDS = 2 * FETCH_SECONDS
 """For somebody else's fetch of the same mirror."""
+DAMAGE = re.compile(
+    r"does not match index|wrong index|too short to be|is corrupt|inflate|not a git repository|bad config"
+    r"|unable to read tree|failed to traverse|unable to parse|checksum mismatch|reference broken|invalid sha1 pointer"
+    r"|did not send all necessary objects|(?:unterminated|unexpected) line in",
+    re.IGNORECASE,
+)
+"""What git says when it cannot fetch into a mirror that may be damaged: reason to look closer, not to believe it."""
 FILTER = "blob:none"
 FETCH = ("fetch", "--quiet", "--no-write-fetch-head", "--no-auto-gc", "--recurse-submodules=no")
 BRANCHES, TAGS = "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"
@@ -39,47 +47,17 @@ SHORTEST_WATCH, LONGEST_WATCH = 0.02, 0.25
 log = structlog.get_logger(__name__)
 
 
-class Place(NamedTuple):
-    """Where a mirror lies, and the files beside it."""
-
-    git_dir: Path
-
-    @property
-    def lock(self) -> Path:
-        """Held by who writes into it, makes it or removes it."""
-        return self.git_dir.with_suffix(".lock")
-
-    @property
-    def lease(self) -> Path:
-        """Held by all who read it."""
-        return self.git_dir.with_suffix(".lease")
-
-    @property
-    def doubt(self) -> Path:
-        """There when it has to be looked at before it is used again."""
-        return self.git_dir.with_suffix(".doubt")
-
-    @property
-    def new(self) -> Path:
-        return self.git_dir.with_suffix(".new")
-
-    @property
-    def gone(self) -> Path:
-        return self.git_dir.with_suffix(".gone")
-
-    @property
-    def fetching(self) -> Path:
-        """There while git writes into it, and after a fetch that was killed."""
-        return self.git_dir / "fetching"
-
-
 class Mirror:
-    """The mirror at a place, in use for as long as this lives. `origin` tells how to get there now."""
+    """The mirror at a place, in use for as long as this lives. `origin` tells how to get there now.
 
-    def __init__(self, place: Place, origin: Callable[[], Awaitable[Origin]], lease: Lease) -> None:
+    Nothing larger than `most_bytes` is fetched.
+    """
+
+    def __init__(self, place: Place, origin: Callable[[], Awaitable[Origin]], lease: Lease, most_bytes: int) -> None:
         self._place = place
         self._origin = origin
         self._lease = lease
+        self._most_bytes = most_bytes
         self._is_partial = False
 
     @property
@@ -99,7 +77,7 @@ class Mirror:
 
     async def refresh(self, origin: Origin, lock: int, commit: str | None = None) -> None:
         """Have what the repository has now, by whoever holds the lock; nothing is fetched where `commit` is here."""
-        await asyncio.to_thread(_clear_leftovers, self._place)
+        await asyncio.to_thread(self._place.clear_leftovers)
         if not self.git_dir.is_dir() or (self._place.doubt.exists() and not await self._is_sound()):
             await self._make(origin, lock)
             return
@@ -118,8 +96,9 @@ class Mirror:
     async def bring(self, ids: Collection[str], most_bytes: int) -> None:
         origin = await self._origin()
         async with locked(self._place.lock, PATIENCE_SECONDS) as lock:
-            await asyncio.to_thread(_clear_leftovers, self._place)
-            left, lost = list(ids), 0
+            await asyncio.to_thread(self._place.clear_leftovers)
+            here = await Objects(self.git_dir).sizes(ids)  # somebody else may have brought some of them meanwhile
+            left, lost = [one for one in ids if one not in here], 0
             while left:
                 try:
                     await self._bring_some(left[:MOST_IDS], origin, lock, most_bytes)
@@ -131,6 +110,8 @@ class Mirror:
                         return
                     gone = LOST.search(str(error))
                     if gone is None or gone[1] not in left:
+                        if DAMAGE.search(str(error)):
+                            self.doubt()
                         raise
                     left.remove(gone[1])
                     lost += 1
@@ -146,8 +127,8 @@ class Mirror:
             stdin="".join(f"{one}\n" for one in ids).encode(),
             seconds=FETCH_SECONDS,
         )
-        with _marked(self._place.fetching):
-            await _watched(asked, self.git_dir, most_bytes)
+        with marked(self.git_dir):
+            await _watched(asked, self.git_dir, min(most_bytes, self._most_bytes))
 
     async def _make(self, origin: Origin, lock: int, *, partial: bool | None = None) -> None:
         """The mirror from nothing, in the place of the one that is there."""
@@ -163,7 +144,7 @@ class Mirror:
             if self._is_partial:
                 await run_git(new, "config", "selfheal.filter", FILTER)
             await run_git(new, "pack-refs", "--all")
-            await asyncio.to_thread(_swap, self._place)
+            await asyncio.to_thread(self._place.put_in)
         finally:
             if new.exists():
                 await asyncio.to_thread(shutil.rmtree, new, ignore_errors=True)
@@ -172,14 +153,15 @@ class Mirror:
         """Branches, tags and where HEAD points; what git said besides."""
         filtered = (f"--filter={FILTER}",) if self._is_partial else ()
         argv = (*FETCH, "--prune", "--force", *filtered)
-        with _marked(git_dir / self._place.fetching.name):
-            said = await talk_to_git(
-                git_dir,
-                (*_named(origin, partial=self._is_partial), *IN_PACKS, *argv, "forge", BRANCHES, TAGS),
-                origin=origin,
-                lock=lock,
-                seconds=FETCH_SECONDS,
-            )
+        asked = talk_to_git(
+            git_dir,
+            (*_named(origin, partial=self._is_partial), *IN_PACKS, *argv, "forge", BRANCHES, TAGS),
+            origin=origin,
+            lock=lock,
+            seconds=FETCH_SECONDS,
+        )
+        with marked(git_dir):
+            said = await _watched(asked, git_dir, self._most_bytes)
             await _follow_head(git_dir, origin)
         return said.err
 
@@ -196,7 +178,7 @@ class Mirror:
         if packs > MOST_PACKS:
             argv = ("repack", "-a", "-d", "--quiet", "--no-write-bitmap-index")
             promised = ("-c", "remote.forge.promisor=true") if self._is_partial else ()
-            with _marked(self._place.fetching):
+            with marked(self.git_dir):
                 await talk_to_git(self.git_dir, (*promised, *argv), lock=lock, seconds=FETCH_SECONDS)
             await run_git(self.git_dir, "pack-refs", "--all")
 
@@ -233,15 +215,15 @@ async def _follow_head(git_dir: Path, origin: Origin) -> None:
             await run_git(git_dir, "symbolic-ref", "HEAD", line.split("\t")[0].removeprefix("ref: "))
 
 
-async def _watched(asked: Coroutine[Any, Any, object], git_dir: Path, most_bytes: int) -> None:
+async def _watched(asked: Coroutine[Any, Any, Said], git_dir: Path, most_bytes: int) -> Said:
     """Wait for a fetch; `Denied` as soon as more has come than was meant to: sizes cannot be asked for beforehand."""
     task, wait = asyncio.ensure_future(asked), SHORTEST_WATCH
     try:
         while not (await asyncio.wait({task}, timeout=wait))[0]:
             wait = min(2 * wait, LONGEST_WATCH)
             if sum(_size(part) for part in (git_dir / "objects" / "pack").glob("tmp_pack_*")) > most_bytes:
-                raise Denied(f"the files that are needed are larger than {most_bytes} bytes")
-        task.result()
+                raise Denied(f"git fetch: what is needed is larger than {most_bytes} bytes")
+        return task.result()
     finally:
         if not task.done():
             task.cancel()
@@ -254,31 +236,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-@contextlib.contextmanager
-def _marked(fetching: Path) -> Any:
-    """Leave a mark where git did not end by itself."""
-    fetching.touch()
-    yield
-    fetching.unlink(missing_ok=True)
-
-
-def _clear_leftovers(place: Place) -> None:
-    """Remove what somebody who was killed has left. Whoever holds the lock is alone, git's children included."""
-    for folder in (place.new, place.gone):
-        shutil.rmtree(folder, ignore_errors=True)
-    if place.fetching.exists():
-        objects = place.git_dir / "objects"
-        for found in (*place.git_dir.rglob("*.lock"), *objects.rglob("tmp_*"), *objects.rglob(".tmp-*")):
-            if found.is_file():
-                found.unlink(missing_ok=True)
-        place.fetching.unlink(missing_ok=True)
-
-
-def _swap(place: Place) -> None:
-    if place.git_dir.exists():
-        place.git_dir.rename(place.gone)
-    place.new.rename(place.git_dir)
-    shutil.rmtree(place.gone, ignore_errors=True)
-    place.doubt.unlink(missing_ok=True)

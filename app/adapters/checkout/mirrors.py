@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from agents.errors import Denied
 from app.adapters.checkout.git import Origin
 from app.adapters.checkout.locks import Lease, locked
-from app.adapters.checkout.mirror import PATIENCE_SECONDS, Mirror, Place
+from app.adapters.checkout.mirror import PATIENCE_SECONDS, Mirror
+from app.adapters.checkout.place import Place
 from app.adapters.checkout.quota import make_room
 from app.adapters.checkout.repository import GitRepository
 
@@ -61,8 +62,13 @@ class Mirrors:
         place = Place(self._root / f"{hashlib.sha256(origin.address.encode()).hexdigest()[:24]}.git")
         self._root.mkdir(parents=True, exist_ok=True)
         async with locked(place.lock, PATIENCE_SECONDS) as lock:
-            mirror = Mirror(place, lambda: self._origin(url), Lease(place.lease))
-            await mirror.refresh(origin, lock, commit)
+            lease = Lease(place.lease)
+            mirror = Mirror(place, lambda: self._origin(url), lease, self._most_bytes)
+            try:
+                await mirror.refresh(origin, lock, commit)
+            except BaseException:
+                lease.end()
+                raise
         await asyncio.to_thread(make_room, self._root, self._most_bytes)
         return mirror
 

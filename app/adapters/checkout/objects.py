@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.errors import Denied, Transient
-from app.adapters.checkout.git import DAMAGE, run_git
+from app.adapters.checkout.git import run_git
 
 MOST_BROUGHT_BYTES = 512 * 1024 * 1024
 """Of blobs, as they travel, for one reading."""
-MOST_UNFORESEEN = 3
+DAMAGE = re.compile(
+    r"git [a-z-]+: (?:error: |fatal: )?(?:packfile \S+ |packed object |loose object |inflate: |wrong index "
+    r"|file \S+ is far too short|not a git repository|bad config line|unable to read tree |failed to traverse"
+    r"|unable to parse )",
+    re.IGNORECASE,
+)
+"""How git's words begin where a repository may be damaged; what follows may quote a path, which says nothing."""
+MOST_UNFORESEEN = 20
 UNFORESEEN = re.compile(r"(?:unable to read|cannot read blob|could not fetch) ([0-9a-f]{40})", re.IGNORECASE)
 
 
@@ -57,7 +64,7 @@ class Objects:
         try:
             return await run_git(self._git_dir, *argv, stdin=stdin, codes=codes, most_bytes=most_bytes)
         except Denied as error:
-            if self._supply is not None and DAMAGE.search(str(error)):
+            if self._supply is not None and DAMAGE.match(str(error)):
                 self._supply.doubt()
                 raise Transient(
                     f"the mirror may be damaged and is looked at when it is next opened: {error}"
@@ -65,7 +72,7 @@ class Objects:
             raise
 
     async def git_at_need(self, *argv: str) -> bytes:
-        """The same, for a command whose blobs cannot all be foreseen: a few of them are brought as it names them."""
+        """The same, for a command whose blobs cannot all be foreseen: some are brought one by one, as it names them."""
         for _ in range(MOST_UNFORESEEN):
             try:
                 return await self.git(*argv)

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from app.adapters.checkout.locks import take
-from app.adapters.checkout.mirror import Place
+from app.adapters.checkout.place import Place
 
 log = structlog.get_logger(__name__)
 

@@ -160,7 +160,9 @@ class GitRepository:
         named = await self._named(commit, [path for path in dict.fromkeys(paths) if path and "\0" not in path])
         sizes = await self._objects.sizes(entry.blob for entry in named)
         chosen = [entry for entry in named if _refusal(sizes.get(entry.blob)) is None]
-        out = await self._git("cat-file", "--batch", stdin="".join(f"{one.blob}\n" for one in chosen).encode())
+        out = await self._git(
+            "cat-file", "--batch", "--buffer", stdin="".join(f"{one.blob}\n" for one in chosen).encode()
+        )
         texts = zip(chosen, (text_of(content) for content in contents_of(out)), strict=False)
         return {one.path: text for one, text in texts if text is not None and not is_lfs_pointer(text)}
 

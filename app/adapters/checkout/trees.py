@@ -52,7 +52,7 @@ class Trees:
         if len(entries) > MOST_FILES or sum(sizes[entry.blob] for entry in entries) > MOST_BYTES:
             raise Denied(f"the commit has more than {MOST_FILES} files or {MOST_BYTES} bytes")
         names = "".join(f"{entry.blob}\n" for entry in entries).encode()
-        blobs = await objects.git("cat-file", "--batch", stdin=names) if entries else b""
+        blobs = await objects.git("cat-file", "--batch", "--buffer", stdin=names) if entries else b""
         return await asyncio.to_thread(self._make, entries, blobs, files)
 
     async def clear(self, tree: str) -> None:
@@ -88,6 +88,7 @@ class Trees:
 def _write(tree: Path, entries: Iterable[Entry], blobs: bytes, files: Mapping[str, str | None]) -> None:
     """Files, then links, since a link may lead to what is written after it; then `files` over both."""
     links: list[tuple[Path, bytes]] = []
+    folders: set[Path] = set()
     at = 0
     for entry in entries:
         start = blobs.index(b"\n", at) + 1
@@ -96,7 +97,9 @@ def _write(tree: Path, entries: Iterable[Entry], blobs: bytes, files: Mapping[st
             raise Denied(f"{entry.path!r} is not in the repository whole")
         content, at = blobs[start : start + int(size)], start + int(size) + 1
         target = _inside(tree, entry.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folders.add(target.parent)
         if entry.mode == LINK:
             links.append((target, content))
             continue

@@ -84,7 +84,9 @@ async def bring_history(objects: Objects, commit: str, path: str, since: str | N
     """
     if not objects.is_partial:
         return
-    here = {one.blob for one in await _files(objects, commit, path)}
+    here = {one.blob for one in await _files(objects, commit, path) if one.path == path}
+    if not here:
+        return
     tips, names = [commit], {path}
     for _ in range(MOST_NAMES_OF_A_FILE):
         walked = [*tips, *((f"^{since}",) if since else ())]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from github import GithubException, UnknownObjectException
+from github import GithubException
 from github.Issue import Issue
 from github.PullRequest import PullRequest
 from github.Repository import Repository
@@ -14,6 +14,7 @@ from agents.pull_request import Attention
 
 COLOUR = "1d76db"
 DESCRIPTION = "Proposed or reported by Self-Healing Rollouts"
+UNPROCESSABLE = 422
 SHOWN_AS_PAGE = (".md", ".markdown", ".rst", ".adoc", ".textile", ".org", ".ipynb", ".svg", ".csv", ".tsv", ".geojson")
 """Files that GitHub shows rendered, without line numbers, unless it is asked for the plain text."""
 
@@ -36,21 +37,25 @@ def attention_of(number: int, repository: Repository) -> Attention:
 
 
 def add_labels(number: int, labels: tuple[str, ...], repository: Repository) -> None:
-    for label in labels:
-        _make_label(label, repository)
-    unread_issue(number, repository).add_to_labels(*labels)
+    """Most repositories have the labels after the first time, so they are made only once adding them was refused."""
+    issue = unread_issue(number, repository)
+    try:
+        issue.add_to_labels(*labels)
+    except GithubException as error:
+        if error.status != UNPROCESSABLE:
+            raise
+        for label in labels:
+            _make_label(label, repository)
+        issue.add_to_labels(*labels)
 
 
 def _make_label(name: str, repository: Repository) -> None:
-    """Make a label that is not there; where somebody was first, or it cannot be made, adding it will tell."""
+    """Make a label; one that is there already is left as it is."""
     try:
-        repository.get_label(name)
-    except UnknownObjectException:
-        try:
-            repository.create_label(name, COLOUR, DESCRIPTION)
-        except GithubException as error:
-            if error.status not in {404, 422}:
-                raise
+        repository.create_label(name, COLOUR, DESCRIPTION)
+    except GithubException as error:
+        if error.status != UNPROCESSABLE:
+            raise
 
 
 def request_reviews(number: int, reviewers: tuple[str, ...], repository: Repository) -> None:

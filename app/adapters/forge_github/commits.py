@@ -8,6 +8,7 @@ another date and sha: `ensure` finds what is there by the trailers in its messag
 import base64
 from functools import partial
 
+from github import UnknownObjectException
 from github.GitTreeElement import GitTreeElement
 from github.InputGitTreeElement import InputGitTreeElement
 from github.Repository import Repository
@@ -16,6 +17,9 @@ from agents.errors import Denied
 from agents.patch import FileChange
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE, FOLDER = "100644", "100755", "120000", "160000", "040000"
+WORKFLOWS = ".github/workflows/"
+HIDDEN = "GitHub asks for the permission `workflows`, which this service does not ask for"
+"""What it means when GitHub finds nothing on making a tree with workflows in it."""
 NOT_A_FILE = {LINK: "a link", SUBMODULE: "a submodule", FOLDER: "a folder"}
 
 
@@ -24,7 +28,13 @@ def create_commit(parent: str, changes: tuple[FileChange, ...], message: str, re
     base = repository.get_git_commit(parent)
     trees = _Trees(repository, base.tree.sha)
     elements = [element for change in changes if (element := _element(change, trees, repository)) is not None]
-    tree = repository.create_git_tree(elements, base.tree) if elements else base.tree
+    try:
+        tree = repository.create_git_tree(elements, base.tree) if elements else base.tree
+    except UnknownObjectException as error:
+        hidden = [change.path for change in changes if change.path.startswith(WORKFLOWS)]
+        if not hidden:
+            raise
+        raise Denied(f"{', '.join(hidden)}: {HIDDEN}") from error
     return repository.create_git_commit(message, tree, [base]).sha
 
 

@@ -15,7 +15,18 @@ from github.Repository import Repository
 
 from agents.errors import Conflict, Denied, Transient
 from agents.patch import FileChange
-from agents.pull_request import LABEL, MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
+from agents.pull_request import (
+    LABEL,
+    MOST_CLOSED,
+    Attention,
+    Comment,
+    Head,
+    Record,
+    Text,
+    Theirs,
+    incident_of,
+    issue_about,
+)
 from app.adapters.forge_github.access import PAGE, Access
 from app.adapters.forge_github.attention import (
     account_of,
@@ -26,6 +37,7 @@ from app.adapters.forge_github.attention import (
     unread_issue,
 )
 from app.adapters.forge_github.commits import create_commit
+from app.adapters.forge_github.theirs import their_pull_requests
 
 NO_DRAFTS = "draft pull requests are not supported"
 
@@ -78,6 +90,10 @@ class GitHubForge:
 
     async def our_pull_requests(self, url: str) -> tuple[Record, ...]:
         return await self._access.call(url, "listing our pull requests", _our_pull_requests)
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        doing = "reading other people's pull requests"
+        return await self._access.call(url, doing, partial(their_pull_requests, base, paths))
 
     async def attention(self, url: str, number: int) -> Attention:
         return await self._access.call(url, f"reading the history of {number}", partial(attention_of, number))

@@ -21,6 +21,8 @@ RACES = (
     "a pull request already exists",
 )
 """What GitHub says when somebody was first: each is a 422."""
+RULED = "reference update failed"
+"""All that GitHub says of a branch that a rule or another branch's name forbids."""
 CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
 UNUSABLE = (OSError, ValueError, AssertionError, RuntimeError, BadAttributeException)
@@ -65,7 +67,7 @@ def _answered(doing: str, error: GithubException, now: float) -> SelfhealError:
         return Transient(f"{said} (status {error.status})")
     if error.status == 401:
         return SignedOut(f"{said}: the token or key is wrong, expired or revoked")
-    return Denied(said + _hint(error.status, headers))
+    return Denied(said + _hint(error.status, said.lower(), headers))
 
 
 def _is_race(status: int, said: str) -> bool:
@@ -88,8 +90,13 @@ def words(error: GithubException) -> str:
     return " ".join(": ".join(parts).split())[:LONGEST_QUOTE]
 
 
-def _hint(status: int, headers: Mapping[str, str]) -> str:
+def _hint(status: int, said: str, headers: Mapping[str, str]) -> str:
     """What to look at. GitHub names the permission that a refused call needs."""
+    if status == 422 and RULED in said:
+        return (
+            ": a rule of the repository may keep this service from making branches called selfheal/..., or a branch or "
+            "tag is in the way of the name"
+        )
     if status == 404:
         return ": it is not there, or our credentials may not see it"
     for name in ("x-accepted-github-permissions", "x-accepted-oauth-scopes"):

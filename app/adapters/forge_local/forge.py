@@ -12,7 +12,18 @@ from urllib.parse import unquote, urlsplit
 
 from agents.errors import Conflict, Denied
 from agents.patch import FileChange
-from agents.pull_request import MOST_CLOSED, Attention, Comment, Head, Record, Text, incident_of, issue_about
+from agents.pull_request import (
+    MOST_CLOSED,
+    MOST_THEIRS,
+    Attention,
+    Comment,
+    Head,
+    Record,
+    Text,
+    Theirs,
+    incident_of,
+    issue_about,
+)
 from app.adapters.forge_local.commits import MISSING, run_git, write_commit
 from app.adapters.forge_local.threads import Raw, Threads, record_of
 
@@ -70,6 +81,22 @@ class LocalForge:
         ours = sorted((one for one in records if incident_of(one.body)), key=lambda one: -one.number)
         others = [one for one in ours if one.state != "open"]
         return (*(one for one in ours if one.state == "open"), *others[:MOST_CLOSED])
+
+    async def their_pull_requests(self, url: str, base: str, paths: tuple[str, ...]) -> tuple[Theirs, ...]:
+        """Those whose branch is still there, newest first; what a page says may be anybody's, so git is asked."""
+        records = await asyncio.to_thread(self._threads(url).listed, "pulls")
+        theirs = [
+            one for one in records if one["state"] == "open" and one["base"] == base and not incident_of(one["body"])
+        ]
+        found = []
+        for one in sorted(theirs, key=lambda one: -int(one["number"]))[:MOST_THEIRS]:
+            between = f"refs/heads/{base}...refs/heads/{one['head']}"
+            if await self.head(url, one["head"]) is None:
+                continue
+            diff = await self._git(url, "diff", "--no-ext-diff", "--no-textconv", "--no-renames", between, "--", *paths)
+            if diff:
+                found.append(Theirs(url=one["url"], diff=diff))
+        return tuple(found)
 
     async def attention(self, url: str, number: int) -> Attention:
         record = await asyncio.to_thread(self._threads(url).read, "pulls", number)

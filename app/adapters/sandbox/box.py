@@ -60,8 +60,8 @@ class Box:
         output = _clean(done.output)
         if done.timed_out:
             return Completed(status="timeout", reason=self._too_late(), output=output)
-        own = (b"bwrap: ", 1) if self._boxed else (b"launch: ", FAILED)
-        if done.exit_code == own[1] and done.output.startswith(own[0]):
+        own = [(b"launch: ", FAILED), *([(b"bwrap: ", 1)] if self._boxed else [])]
+        if any(done.exit_code == code and done.output.startswith(words) for words, code in own):
             return Completed(status="failed", reason=_complaint(done.output))
         return Completed(status="ok", exit_code=done.exit_code, output=output)
 
@@ -97,7 +97,7 @@ class Box:
             return Served(status="failed", reason=done.failed)
         if done.timed_out:
             return Served(status="timeout", reason=self._too_late())
-        if self._boxed and done.output.startswith(b"bwrap: "):
+        if done.output.startswith((b"bwrap: ", b"launch: ")):
             return Served(status="failed", reason=_complaint(done.output))
         return _read_report(done.output)
 

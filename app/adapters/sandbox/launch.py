@@ -9,12 +9,22 @@ import os
 import resource
 import shutil
 import sys
+import time
 
 FAILED = 126
 """The exit code for a command that cannot be started."""
+TRIES = 5
 
 
 def main() -> None:
+    try:
+        _launch()
+    except (OSError, ValueError, OverflowError) as error:  # nobody may take this for the command's own end
+        sys.stderr.write(f"launch: cannot prepare {sys.argv[2]}: {error}\n")
+        sys.exit(FAILED)
+
+
+def _launch() -> None:
     limits = json.loads(sys.argv[1])
     # Found while this process may still read its own library, which the user it becomes may not.
     command = shutil.which(sys.argv[2]) or sys.argv[2]
@@ -44,7 +54,7 @@ def main() -> None:
 def _running() -> int:
     """Threads that this user runs already: the kernel counts them all, whatever started them."""
     count = 0
-    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib is not worth its start-up time here
+    for name in _processes():
         if name.isdecimal():
             try:
                 if os.stat(f"/proc/{name}").st_uid == os.getuid():  # noqa: PTH116 - see above
@@ -52,6 +62,16 @@ def _running() -> int:
             except OSError:
                 continue
     return count
+
+
+def _processes() -> list[str]:
+    """What lies in /proc, which a busy machine refuses to list at times."""
+    for _ in range(TRIES):
+        try:
+            return os.listdir("/proc")  # noqa: PTH208 - pathlib is not worth its start-up time here
+        except PermissionError:
+            time.sleep(0.05)
+    return os.listdir("/proc")  # noqa: PTH208 - see above
 
 
 if __name__ == "__main__":

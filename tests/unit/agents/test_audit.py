@@ -36,10 +36,11 @@ async def test_every_write_is_noted_before_and_after_and_reading_is_not(site: Si
     await forge.update_pull_request(site.url, record.number, Text(title="t", body="b"))
     await forge.create_issue(site.url, Text(title="t", body="b"))
     acts = [(act.action, act.phase) for act in journal.acts]
-    actions = ["write-commit", "move-branch", "create-pull-request", "create-comment", "update-comment"]
-    assert acts == [
-        (action, phase) for action in (*actions, "update-pull-request", "create-issue") for phase in ("begun", "done")
-    ]
+    actions = (
+        *("write-commit", "move-branch", "create-pull-request", "add-labels", "request-reviews"),
+        *("create-comment", "update-comment", "update-pull-request", "create-issue"),
+    )
+    assert acts == [(action, phase) for action in actions for phase in ("begun", "done")]
     assert {act.evidence for act in journal.acts} == {("logs/x#L1-1",)}
     sha = site.branches()[site.wanted().branch]
     assert [act.result for act in journal.acts if act.phase == "done"][:3] == [sha, f"nothing -> {sha}", record.url]
@@ -68,7 +69,7 @@ async def test_a_healed_attempt_can_be_followed_from_evidence_to_pull_request() 
     counted = Counter((act.action, act.phase) for act in house.journal.acts)
     assert counted == {
         (action, phase): 1
-        for action in ("write-commit", "move-branch", "create-pull-request")
+        for action in ("write-commit", "move-branch", "create-pull-request", "add-labels")
         for phase in ("begun", "done")
     }
     (created,) = (act for act in house.journal.acts if act.action == "create-pull-request" and act.phase == "done")

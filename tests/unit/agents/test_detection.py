@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from agents.diagnosis import Location
 from agents.verification import Commands, with_tests
 from agents.verification.detection import ADD
 from agents.verification.runners import GO, NPM, PYTEST, UNITTEST, runner_of
@@ -15,7 +16,8 @@ BARE = "from shop import price\n\ndef test_price():\n    assert price()\n"
 
 def found(files: Mapping[str, str], commands: Commands | None = None, failing: str | None = None) -> Commands:
     repository = FakeRepository(FakeCommit("all", files))
-    return asyncio.run(with_tests(commands or Commands(), repository, repository.shas[0], failing))
+    location = Location(file=failing, line=1, function=None) if failing else None
+    return asyncio.run(with_tests(commands or Commands(), repository, repository.shas[0], location))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,13 @@ def test_of_several_languages_the_one_that_failed_is_tested(failing: str, runner
         "package.json": json.dumps({"scripts": {"test": "jest"}}),
     }
     assert found(files, failing=failing).runner == runner
+
+
+def test_a_tree_that_cannot_be_listed_says_so() -> None:
+    repository = FakeRepository(FakeCommit("all", {}))
+    repository.denied.add("files")
+    commands = asyncio.run(with_tests(Commands(), repository, repository.shas[0], None))
+    assert "cannot be listed" in str(commands.untested)
 
 
 @pytest.mark.parametrize(

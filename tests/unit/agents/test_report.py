@@ -9,17 +9,22 @@ from agents.evidence import Citation, Item
 from agents.patch import FileChange
 from agents.pull_request.issues import AGAIN
 from agents.pull_request.joining import INTRODUCTION
+from agents.remarks import Beside
 from agents.report import Story, again_line, commit_message, issue_text, one_line, pull_request_text, title
 from tests.conftest import Golden
 from tests.stories import (
     CONVENTIONAL,
+    FIX_AND_PIN,
+    LAST_RESORT,
     PATCH,
     REFUTED,
     RENDERED,
+    RETRIED,
     STARTED,
     STORY,
     TIMED,
     TRACE,
+    TRIED,
     UNVERIFIED,
     VERIFIED,
 )
@@ -43,6 +48,19 @@ PAGES = {
                 "verification": None,
                 "reasons": ("nothing in Git to change: the cause is infrastructure",),
                 "notes": ("the manifest repository is not known",),
+            }
+        )
+    ),
+    "fix-beside-a-pin.md": pull_request_text(FIX_AND_PIN),
+    "pin.md": pull_request_text(LAST_RESORT),
+    "retried-after-merging.md": pull_request_text(RETRIED),
+    "tried-in-vain.md": issue_text(
+        STORY.model_copy(
+            update={
+                "verification": REFUTED,
+                "tried": TRIED,
+                "reasons": ("the failure is still there after the patch",),
+                "beside": Beside(reason="the Application renders a Helm chart, whose values are not edited here"),
             }
         )
     ),
@@ -155,6 +173,19 @@ def spoken(markdown: str) -> str:
         "".join(child.content for child in token.children or () if child.type in {"text", "text_special"})
         for token in PARSER.parse(markdown)
     )
+
+
+def test_a_red_suite_is_shown_with_what_it_said() -> None:
+    red = VERIFIED.tests_after.model_copy(update={"result": "failed", "output": "FAIL: test_shelves"})
+    story = STORY.model_copy(update={"verification": VERIFIED.model_copy(update={"tests_after": red})})
+    assert "FAIL: test_shelves" in issue_text(story)
+    assert "FAIL" not in issue_text(STORY)
+
+
+def test_where_a_person_is_asked_the_merged_pull_requests_of_before_are_linked() -> None:
+    urls = ("https://git.example/acme/checkout/pull/4", "https://git.example/acme/checkout/pull/9")
+    text = issue_text(STORY.model_copy(update={"reasons": ("a person has to look",), "earlier": urls}))
+    assert text.index("a person has to look") < text.index(f"- {urls[0]}\n- {urls[1]}") < text.index("## What failed")
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))

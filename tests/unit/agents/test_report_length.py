@@ -55,3 +55,22 @@ def test_what_fits_is_all_there() -> None:
     text = issue_text(story(1, 3))
     assert "left out" not in text
     assert text.count(LINE[:40]) >= 120
+
+
+def test_twenty_lines_of_evidence_are_in_sight_and_the_rest_is_folded() -> None:
+    text = pull_request_text(story(3, 1))
+    sight, fold, rest = text.partition("<details><summary>The rest of the evidence</summary>")
+    assert fold
+    assert sum(line.startswith(LINE[:40]) for line in sight.splitlines()) == 20
+    assert "[... 10 lines ...]" in sight
+    assert "(`logs/1-0#L1-30`, quoted below)." in sight
+    assert LINE[:40] in rest.partition("</details>")[0]
+
+
+def test_what_is_quoted_once_is_not_quoted_again() -> None:
+    told = story(1, 1)
+    short = told.diagnosis.claims[0].model_copy(update={"evidence": (Citation(ref="logs/x#L1-1", quote="only once"),)})
+    diagnosis = told.diagnosis.model_copy(update={"claims": (short, short.model_copy(update={"text": "claim two"}))})
+    text = pull_request_text(told.model_copy(update={"diagnosis": diagnosis}))
+    assert text.count("only once") == 1
+    assert "Claim two (`logs/x#L1-1`, quoted above)." in text

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from agents.traffic import Answered, answers_in, read_answer, slowdown
+from agents.traffic import Answered, answers_in, failing, read_answer, slowdown
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,28 @@ def test_requests_that_only_wait_behind_slow_ones_are_not_blamed() -> None:
     found = slowdown(stable, canary)
     assert found is not None
     assert found.prefix == "/reports"
+
+
+def test_the_path_that_only_the_canary_answers_with_errors_is_found() -> None:
+    stable = answers_in("s", served("/reports/year", 20, 20) + served("/orders", 2, 20))
+    canary = answers_in("c", served("/orders", 2, 12) + served("/reports/year", 20, 8, status=500))
+    found = failing(stable, canary)
+    assert found is not None
+    assert (found.method, found.path, found.status) == ("GET", "/reports/year/*", 500)
+    assert (found.failed, found.count, found.stable_failed, found.stable_count) == (8, 8, 0, 20)
+    assert (found.example.path, found.example.line) == ("/reports/year/0", 13)
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary"),
+    [
+        (served("/a", 20, 20, status=500), served("/a", 20, 20, status=500)),  # the stable version's fault, too
+        (served("/a", 20, 20), served("/a", 20, 2, status=500)),  # too few to tell
+        (served("/a", 20, 20), served("/a", 20, 100) + served("/a", 20, 5, status=500)),  # one in twenty
+        (served("/a", 20, 20), served("/a", 20, 20, status=503)),  # somebody else did not answer
+        (served("/a", 20, 20), served("/a", 20, 20, status=404)),
+        ([], []),
+    ],
+)
+def test_what_is_no_fault_of_the_canarys_is_no_failing_path(stable: list[str], canary: list[str]) -> None:
+    assert failing(answers_in("s", stable), answers_in("c", canary)) is None

@@ -206,7 +206,6 @@ def test_setup_runs_before_the_program_on_both_sides() -> None:
     [
         (GREEN, RED, "refuted", "pass before the patch and fail after it"),
         (RED, RED, "verified", "red before the patch already"),
-        (RED, GREEN, "verified", "red before the patch already"),
         (Completed(status="timeout", reason="slow"), RED, "verified", "red before the patch already"),
         (GREEN, Completed(status="timeout", reason="slow"), "refuted", "fail after it"),
         (GREEN, Completed(status="failed", reason="no unittest"), "verified", "own tests: no unittest"),
@@ -219,6 +218,13 @@ def test_the_repositorys_own_tests_are_a_guard(before: Completed, after: Complet
     result = ground.verify()
     assert result.verdict == verdict
     assert says in result.unchecked[0]
+
+
+def test_tests_that_a_patch_mends_leave_nothing_open() -> None:
+    ground = Ground()
+    ground.sandbox.suite = lambda files: RED if "bad" in files["shop/price.py"] else GREEN
+    result = ground.verify()
+    assert (result.verdict, result.tests_before.result, result.unchecked) == ("verified", "failed", ())
 
 
 def test_without_tests_of_its_own_a_verified_patch_says_so() -> None:

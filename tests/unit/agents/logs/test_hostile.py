@@ -2,6 +2,7 @@
 
 import pytest
 
+from agents.frames import find_traces
 from agents.logs import digest, events_of, mask, rows_of, strip_prefix
 
 MANY = 20_000
@@ -19,6 +20,9 @@ MANY = 20_000
         "2026-11-24 12:00:00 word" + " " * MANY + "!",
         "a.b" * MANY + "!\n\t/app/main.go:10",
         "a." * MANY + "(" * MANY + ")",
+        "\tat a.b(java.base@" + "17@" * MANY + ")",
+        "Traceback (most recent call last):\n" * (MANY // 20),
+        "a.AError: x\nb.BError: x\n" * MANY,
         'failed\\n"' + '\\"' * MANY,
         'failed "' + "\\n" * MANY,
         "user: " * MANY,
@@ -38,6 +42,7 @@ def test_no_line_takes_more_than_linear_time(line: str) -> None:
     assert "".join(strip_prefix(row) for row in text.split("\n")).endswith("ERROR after")
     assert rows_of(text)[-1].text == "ERROR after"
     assert mask(line)
+    assert all(trace.item == "log" for trace in find_traces("log", text))
     assert [*events_of("log", text)][-1].last_line == text.count("\n") + 1
     assert digest([("log", text)]).total == text.count("\n") + 1
 
