@@ -180,9 +180,7 @@ class Calls:
         )
         named = change.defined - self._common - self._absent
         for receiver, name in sorted(reach.asked):
-            if name in named and _is_named_after(
-                change, receiver, self._sources
-            ):
+            if name in named and _is_named_after(change, receiver, self._sources):
                 yield Reason("used", WEIGHTS["used"] * closeness, f"it changed {name}, which {where} line asks for")
                 return
         for used, kind, share, words in wordings:
