@@ -124,7 +124,7 @@ class Calls:
 
     def _holds_line(self, change: Change, reach: Reach) -> bool:
         """Whether the line is in this hunk of its commit, by its text, or where that says nothing by its place."""
-        text = self._sources.line(reach.file, reach.line)
+        text = self._sources.line(reach.file, reach.line) or reach.call.frame.code or ""
         failing = essence(text, reach.file)
         if any(essence(line.text, reach.file) == failing for line in change.hunk.added):
             return True
