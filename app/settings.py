@@ -148,6 +148,7 @@ class Settings(BaseSettings):
     sandbox_uid: int = Field(
         default=60999,
         ge=1,
+        le=2**31 - 1,
         description="Ordinary user id that the sandbox starts from when the service runs as root.",
     )
     sandbox_seconds: float = Field(default=120, gt=0, description="Time limit of one sandboxed command, in seconds.")

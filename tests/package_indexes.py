@@ -78,12 +78,14 @@ def package_server() -> Iterator[PackageServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     known.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    yield known
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield known
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def wheel_of(name: str, version: str, files: Mapping[str, str], requires: tuple[str, ...] = ()) -> bytes:

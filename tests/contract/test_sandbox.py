@@ -99,9 +99,7 @@ async def test_a_program_that_is_not_there_is_named(mode: Mode, tree: Path) -> N
 async def test_a_user_that_cannot_be_become_is_no_end_of_the_program(tree: Path) -> None:
     sandbox = Box("bubblewrap", Limits(seconds=10, memory_mb=512, uid=2**40))
     done = await sandbox.run(str(tree), ("true",), {})
-    served = await serve(sandbox, str(tree))
-    assert (done.status, served.status) == ("failed", "failed")
-    assert done.reason == served.reason
+    assert done.status == "failed"
     assert str(done.reason).startswith("launch: cannot prepare bwrap: ")
 
 

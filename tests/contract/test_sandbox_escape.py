@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents.verification import Completed, Served
-from app.adapters.sandbox.box import PROCESSES
+from app.adapters.sandbox.box import OUTPUT_BYTES, PROCESSES
 from tests.boxes import SERVER, UID, box, names, running, token, yard
 
 pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
@@ -209,6 +211,34 @@ async def test_a_child_in_a_session_of_its_own_is_gone_too(tree: Path, how: str)
     assert done.status == ("timeout" if how == "hang" else "ok")
     await asyncio.sleep(0.1)
     assert running(word) == []
+
+
+async def test_output_without_an_end_is_cut_and_ended_with_the_time(tree: Path) -> None:
+    word = token()
+    done = await run(tree, "import sys\nwhile True:\n    sys.stdout.write('x' * 65536)\n", word, seconds=1.5)
+    assert done.status == "timeout"
+    assert 0 < len(done.output) <= OUTPUT_BYTES
+    assert running(word) == []
+
+
+SIGNAL = """
+import os, sys
+for pid in map(int, sys.argv[1:]):
+    try:
+        os.kill(pid, 9)
+        print("KILLED", pid)
+    except OSError:
+        pass
+"""
+
+
+async def test_processes_of_this_machine_cannot_be_signalled_whoever_they_belong_to(tree: Path) -> None:
+    """Numbers that are taken here mean nothing inside, were they of the same user."""
+    other = await asyncio.create_subprocess_exec("sleep", "60", user=UID)
+    done = await run(tree, SIGNAL, str(other.pid), str(os.getpid()))
+    assert (done.exit_code, done.output, other.returncode) == (0, "", None)
+    other.kill()
+    assert await other.wait() == -signal.SIGKILL
 
 
 TAKE = """

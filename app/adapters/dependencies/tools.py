@@ -107,6 +107,7 @@ async def run(
     cwd: Path,
     watched: Path | None = None,
     seconds: float = SECONDS,
+    most_bytes: int = MOST_BYTES,
 ) -> str:
     """Run a tool to its end and return its output; `Denied` with its last words where it fails or takes too much."""
     try:
@@ -126,8 +127,8 @@ async def run(
     try:
         async with asyncio.timeout(seconds):
             while not await _ended(process):
-                if watched is not None and await asyncio.to_thread(size_of, watched) > MOST_BYTES:
-                    raise Denied(f"more than {MOST_BYTES // 1024**2} MiB")
+                if watched is not None and await asyncio.to_thread(size_of, watched) > most_bytes:
+                    raise Denied(f"more than {most_bytes} bytes")
     except TimeoutError as error:
         raise Denied(f"not finished after {seconds:.0f} s") from error
     finally:
