@@ -198,8 +198,8 @@ def _refuse(path: str, before: str, after: str) -> str | None:
     """Why a file is not a person's to change, or would be written over."""
     if GENERATED.search("\n".join(before.split("\n")[:HEAD_LINES])):
         return f"{path} says that it is generated"
-    old = set(lines_of(after))
-    if any(IMAGE_AUTOMATION in line for line in lines_of(before) if line not in old):
+    kept = set(lines_of(after))
+    if any(IMAGE_AUTOMATION in line for line in lines_of(before) if line not in kept):
         return f"an image automation writes this value of {path}, and would write the newer one back"
     return None
 
