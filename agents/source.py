@@ -264,10 +264,8 @@ class _Look:
                 first, last = (function.first_line, function.last_line) if function else (line, line)
                 is_long = last - first > MOST_LINES
                 spans.setdefault(path, set()).add((line, line) if is_long else (first, last))
-            elif (
-                path not in sources and line >= 1
-            ):  # too large to read, which is no reason not to ask who wrote the line
-                spans.setdefault(path, set()).add((line, line))
+            elif path not in sources and line:
+                spans.setdefault(path, set()).add((line, line))  # too large to be read, but not to be asked about
         ignoring = only_formats(self._commits)[:MOST_FORMATTING]
         changed = {hunk.file for _, hunks in named_now(self._commits) for hunk in hunks}
         wanted = [path for path in spans if path in changed]

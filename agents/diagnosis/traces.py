@@ -1,6 +1,6 @@
 """Rules on traces: the change that explains a failure, or the fault that no change explains."""
 
-from agents.diagnosis.blame import confidence, is_of_the_world, latent_frame
+from agents.diagnosis.blame import LIKELY, confidence, is_of_the_world, latent_frame
 from agents.diagnosis.exclusion import narrow
 from agents.diagnosis.nouns import Claim, Diagnosis, Location
 from agents.diagnosis.seen import looked_at
@@ -17,7 +17,7 @@ AFTER_DEATH = 8
 def code_cause(findings: Triage, trace: Trace, top: Suspect, claims: tuple[Claim, ...]) -> Diagnosis:
     frame = innermost(trace)
     location = Location(file=top.file, line=top.line, function=top.function)
-    if frame is not None and frame.file == top.file and top.score < SURE:
+    if frame is not None and (frame.file == top.file or top.score < LIKELY) and top.score < SURE:
         location = place(frame)
     return Diagnosis(
         category="code",

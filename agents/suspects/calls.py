@@ -124,10 +124,12 @@ class Calls:
 
     def _holds_line(self, change: Change, reach: Reach) -> bool:
         """Whether the line is in this hunk of its commit, by its text, or where that says nothing by its place."""
-        text = self._sources.line(reach.file, reach.line) or reach.call.frame.code or ""
+        text = self._sources.line(reach.file, reach.line) or reach.code
         failing = essence(text, reach.file)
         if any(essence(line.text, reach.file) == failing for line in change.hunk.added):
             return True
+        if reach.file not in self._sources and not failing:
+            return bool(change.hunk.added)
         return not telling(text) and holds(reach.function, change.touched)
 
     def _own_lines(self, change: Change, reach: Reach) -> list[int]:

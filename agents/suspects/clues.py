@@ -11,12 +11,19 @@ from agents.suspects.checks import only_checks
 from agents.suspects.linkage import is_linkage
 from agents.suspects.messages import LONGEST, WORD, read_message
 from agents.suspects.nouns import EVERYWHERE
-from agents.suspects.receivers import asked_of_nothing
+from agents.suspects.receivers import asked_of_nothing, types_missing
 
 MOST_CALLS = 40
 MOST_MESSAGES = 60
-NO_NAMES = frozenset({"NoneType", "undefined", "null", "nil", "None", "self", "this", "object"})
+NO_NAMES = frozenset(
+    {"NoneType", "undefined", "null", "nil", "None", "self", "this", "object", "true", "false", "none"}
+)
 MASKED = re.compile(r"<\w+>|\"[^\"]*\"|'[^']*'")
+INDEX = re.compile(
+    r"index (?:-?\d+ )?(?:is |was )?(?:out of|outside)|(?:out of|outside the) (?:range|bounds)"
+    r"|Undefined (?:array key|offset|index)|key not found",
+    re.IGNORECASE,
+)
 LETTERS = re.compile(r"[A-Za-z]+")
 SERIOUS = frozenset({"error", "critical", "fatal"})
 HELPER = re.compile(
@@ -53,12 +60,16 @@ class Clues(BaseModel):
     """Those of `names` that the error says are not there."""
     demanded: frozenset[str] = frozenset()
     """Those of `names` that somebody asked for and did not get, or that did ask."""
+    is_of_index: bool = False
+    """Whether it asked for an element that is not there."""
     unregistered: frozenset[str] = frozenset()
     """Those of `absent` that a container of components does not know."""
     is_of_nothing: bool = False
     """Whether the failing line asked something of a value that is not there."""
     asked: frozenset[str] = frozenset()
     """The members that were asked of a value that is not there, where the error tells them."""
+    missing_types: frozenset[str] = frozenset()
+    """The types of such values, where the error tells them."""
     packages: tuple[str, ...] = ()
     """The installed packages whose code failed, innermost first."""
     is_linkage: bool = False
@@ -95,8 +106,10 @@ def clues_of(
         absent=frozenset(name for saying in sayings for name in saying.absent) - NO_NAMES,
         demanded=frozenset(name for saying in sayings for name in saying.demanded) - NO_NAMES,
         unregistered=frozenset(name for saying in sayings for name in saying.unregistered),
+        is_of_index=any(INDEX.search(one.message[:LONGEST]) is not None for one in chain),
         is_of_nothing=any(saying.is_of_nothing for saying in sayings),
         asked=asked,
+        missing_types=frozenset(name for one in chain for name in types_missing(one.message[:LONGEST])),
         packages=_packages(trace.root),
         is_linkage=is_linkage(trace.root),
         messages=(*((one.message, one is trace.root) for one in chain if one.message), *logged),
@@ -133,9 +146,7 @@ def _calls(chain: Sequence[Trace], code: Mapping[str, Sequence[str]]) -> tuple[C
 
 
 def _is_check(frame: Frame, code: Mapping[str, Sequence[str]]) -> bool:
-    lines = code.get(str(frame.file), ())
-    is_raised = frame.code is not None and RAISES.match(frame.code) is not None
-    return is_helper(frame) or (is_raised and only_checks(frame, lines))
+    return is_helper(frame) or only_checks(frame, code.get(str(frame.file), ()))
 
 
 def _beyond_rethrow(wrapper: Trace, found: Sequence[Call]) -> Sequence[Frame]:

@@ -91,6 +91,8 @@ ABSENT = _patterns(
     r"unknown column %q",
     r"table %q doesn't exist",
     r"%thing %q (?:is |was |could )?(?:not|missing|unknown|undefined|unset)",
+    r"(?:unknown|unsupported|unrecognized|no such|not a known) (?:\w+ ){0,2}\w+:? %q",
+    r"(?:unknown|unsupported|unrecognized|no such|not a known|invalid) (?:\w+ ){0,2}\w+: %n$",
     r"no (?:such )?(?:%thing|file)(?: (?:named|called|for|found))?:? %q",
     r"(?:template|view|file|partial|resource)(?: not found|NotFound| does not exist):? %q?",
     r"no such file or directory[^'\"]{0,100}%q",
@@ -120,6 +122,7 @@ KEY_ERRORS = frozenset(
     {"KeyError", "KeyNotFoundException", "NoSuchElementException", "ModuleNotFoundError", "ClassNotFoundException"}
 )
 CLASS_ERRORS = frozenset({"ClassNotFoundException", "NoClassDefFoundError", "TypeLoadException", "NoSuchFieldError"})
+NULL_ERRORS = frozenset({"NullPointerException", "NullReferenceException"})
 DEMANDED = _patterns(
     r"missing \d+ required (?:positional|keyword-only) arguments?: %q",
     r"^(?:[\w.]+\.)?%n\(\) (?:takes|missing|got an unexpected|got multiple)",
@@ -148,12 +151,11 @@ NOTHING = re.compile(
     r"|Object reference not set|null is not an object|undefined is not an object|NoneType",
 )
 GIVEN_NOTHING = re.compile(
-    r"(?:\b(?:received|got|given|found|was|is|not)|:) (?:undefined|null|None|nil|NaN)(?!\w| of\b)", re.IGNORECASE
+    r"(?:\b(?:received|got|given|found|was|is|not|not be)|:) (?:undefined|null|None|nil|NaN)(?!\w| of\b)", re.IGNORECASE
 )
 """A value that is not there, shown as what was handed over."""
-SPOKEN = re.compile(
-    r"([A-Za-z]{3,20}(?: [a-z]{2,20}){1,3})(?: (?:must|should|has|was|is|cannot|can)\b[^:]{0,80})?:? *$"
-)
+SPOKEN = re.compile(r"([A-Za-z]{3,20}(?: [a-z]{2,20}){1,3}):? *$")
+MODAL = re.compile(r" (?:must|should|has|was|is|cannot|can|may)\b[^:]{0,80}$")
 """The words before it, which may be a name's: `status code` of `statusCode`."""
 FILE = re.compile(
     r"^[\w-]+(?:\.[\w-]+)*\.(?:json|ya?ml|toml|ini|conf|cfg|properties|xml|html?|tmpl|tpl|erb|sql|csv|txt|pem|crt"
@@ -195,7 +197,7 @@ def read_message(exception: str | None, message: str) -> Saying:
     named |= {part for dotted in DOTTED.findall(text) for part in WORD.findall(dotted)}
     absent, demanded = _spelled(absent), _spelled(demanded) | _spoken(text)
     of_nothing = NOTHING.search(text) is not None
-    is_of_nothing = of_nothing or GIVEN_NOTHING.search(text) is not None
+    is_of_nothing = of_nothing or exception in NULL_ERRORS or GIVEN_NOTHING.search(text) is not None
     named |= absent | demanded
     return Saying(
         absent=frozenset() if of_nothing else frozenset(absent),
@@ -209,7 +211,8 @@ def read_message(exception: str | None, message: str) -> Saying:
 def _spoken(text: str) -> set[str]:
     """The names that the words before a value which is not there may stand for, as programs spell them."""
     shown = GIVEN_NOTHING.search(text)
-    spoken = SPOKEN.search(text[max(0, shown.start() - 200) : shown.start()].rpartition("\n")[2]) if shown else None
+    before = text[max(0, shown.start() - 200) : shown.start()].rpartition("\n")[2] if shown else ""
+    spoken = SPOKEN.search(MODAL.sub("", before))
     words = spoken[1].lower().split() if spoken else []
     ends = [words[-count:] for count in (2, 3) if len(words) >= count]
     return {name for one in ends for name in ("_".join(one), one[0] + "".join(word.capitalize() for word in one[1:]))}

@@ -59,13 +59,17 @@ ON_THE_WAY = 0.85
 BESIDES = 0.25
 """What another kind of evidence for the same hunk counts, and another hunk for the same commit."""
 UNLIKELY = 0.1
-"""What remains for a change of tests or of what builds them."""
+"""What remains for a change of tests, of what builds them, and of what is only shipped beside the program."""
 
 TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|testdata|fixtures?|e2e|cypress)(?:/|_|\.)"
     r"|(?:^|/)test_|_test\.|_spec\.|\.(?:test|spec|stories)\.[cm]?[jt]sx?$|conftest\.py$|(?:Tests?|IT|Spec)\.(?:java|kt|cs|php)$"
     r"|(?:^|/)\.(?:github|gitlab|circleci|husky)/|(?:^|/)(?:Jenkinsfile|\.gitlab-ci\.yml|\.travis\.yml)$"
 )
+BESIDE_PATH = re.compile(
+    r"(?:^|/)(?:demos?|examples?|samples?|docs?|benchmarks?|bench)/|(?:^|/)(?:setup|noxfile|tasks|docs/conf)\.py$"
+)
+"""What is shipped beside a program and does not run with it."""
 PROSE = re.compile(
     r"\.(?:md|mdx|rst|txt|adoc|svg|png|snap)$|(?:^|/)(?:CHANGELOG|README|LICENSE|AUTHORS|CODEOWNERS)", re.IGNORECASE
 )

@@ -5,12 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agents.changes import Commit, effective
 from agents.suspects.assignments import Assignments
+from agents.suspects.beyond import Beyond
 from agents.suspects.calls import Calls, Origins
 from agents.suspects.change import Change
 from agents.suspects.clues import Clues
+from agents.suspects.conditions import Conditions
 from agents.suspects.fields import Fields
+from agents.suspects.keeping import KEPT, Kept
 from agents.suspects.namesakes import Namesakes
-from agents.suspects.nouns import BESIDES, DIRECT, TEST_PATH, UNLIKELY, WEIGHTS, WORTH_NAMING, Kind, Reason, Suspect
+from agents.suspects.nouns import (
+    BESIDE_PATH,
+    BESIDES,
+    DIRECT,
+    TEST_PATH,
+    UNLIKELY,
+    WEIGHTS,
+    WORTH_NAMING,
+    Kind,
+    Reason,
+    Suspect,
+)
 from agents.suspects.packages import Packages
 from agents.suspects.registrations import Registrations
 from agents.suspects.sources import Sources
@@ -44,7 +58,7 @@ def rank(
     sources = Sources(texts)
     changes = changes_of(commits, sources, difference)
     weighed = _in_order(list(_weighed(changes, clues, sources, origins, reached or {})), clues)
-    return _ordered([(change, reasons, _score(change, reasons)) for change, reasons in weighed], sources)
+    return _ordered([(change, reasons, _score(change, reasons, clues.files)) for change, reasons in weighed], sources)
 
 
 def changes_of(commits: Sequence[Commit], sources: Sources, difference: str | None) -> list[Change]:
@@ -67,11 +81,14 @@ def _weighed(
         Assignments(clues, calls.reaches, sources),
         Fields(clues, calls.reaches, sources),
         Namesakes(clues, calls.reaches, sources),
+        Beyond(clues, calls.reaches, sources),
+        Conditions(calls.reaches, sources),
         Symbols(clues, changes),
         Registrations(clues, sources),
         Statements(clues),
         Packages(clues, sources),
     )
+    kept = Kept(clues, calls.reaches)
     sizes: defaultdict[str, set[str]] = defaultdict(set)
     for change in changes:
         sizes[change.commit.sha].add(change.file)
@@ -81,6 +98,11 @@ def _weighed(
             for reason in (*witness.reasons(change), *_reached(change, reached)):
                 if reason.weight > best.get(reason.kind, Reason(reason.kind, 0.0, "")).weight:
                     best[reason.kind] = reason
+        if "line" in best and kept.is_kept(change, best["line"].frame):
+            best = {
+                kind: reason if kind == "missing" else reason._replace(weight=reason.weight * KEPT)
+                for kind, reason in best.items()
+            }
         if len(sizes[change.commit.sha]) > LARGE:
             best = {kind: _diluted(reason) for kind, reason in best.items()}
         if best:
@@ -123,10 +145,14 @@ def _diluted(reason: Reason) -> Reason:
     return reason._replace(weight=reason.weight * DILUTED) if is_weak else reason
 
 
-def _score(change: Change, reasons: Sequence[Reason]) -> float:
+def _score(change: Change, reasons: Sequence[Reason], files: frozenset[str]) -> float:
+    """How much speaks against a change; `files`: those of the trace."""
     score = reasons[0].weight + BESIDES * sum(reason.weight for reason in reasons[1:])
     is_in_trace = any(reason.kind in {"line", "decides", "function"} for reason in reasons)
-    return score * UNLIKELY if TEST_PATH.search(change.file) and not is_in_trace else score
+    is_package = any(reason.kind == "package" for reason in reasons)
+    is_beside = change.file not in files and not is_package and BESIDE_PATH.search(change.file) is not None
+    is_test = TEST_PATH.search(change.file) is not None and not is_in_trace
+    return score * UNLIKELY if is_test or is_beside else score
 
 
 def _ordered(scored: Sequence[tuple[Change, list[Reason], float]], sources: Sources) -> tuple[Suspect, ...]:

@@ -3,20 +3,23 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.syntax import names, unquoted
+from agents.syntax import names, strings, unquoted
 
 ASKED = re.compile(
     r"(?:reading|setting) '(\w+)'|propert(?:y|ies) '(\w+)' of (?:undefined|null)"
     r"|'NoneType' object has no attribute '(\w+)'"
     r"|undefined method [`'](\w+[?!=]?)' for nil|member function (\w+)\(\) on null|property \"(\w+)\" on null"
+    r"|Cannot (?:invoke|read field|assign field) \"(?:[\w$]+\.)*(\w+)"
 )
 """The member that was asked of nothing, as the run times that tell it say so."""
+TYPE = re.compile(r"Cannot invoke \"(?:[\w$]+[.$])*(\w+)\.\w+\(")
 ACCESS = re.compile(r"(?:\?\.|!\.|&\.|->|\.)\s*([A-Za-z_]\w*)|(?<=[\w)\]])\[")
 OPENING = {")": "(", "]": "["}
 ARROW = re.compile(
     r"\(?([\w\s,{}]{1,100}?)\)?\s*=>|\blambda\s+([\w\s,]{1,100}):|[{(]\s*\|([\w\s,]{1,100})\||(\w+)\s*->"
 )
 """The parameters of a closure."""
+CHAIN = re.compile(r"[\w.$@?!>\[\]()'\"-]*$")
 NAMED_LAST = re.compile(r"[A-Za-z_]\w*$")
 ASSIGNS = r"(?:(?<![=!<>])=(?![=>])|\bin\b|\bof\b)"
 ITSELF = frozenset({"this", "self", "super", "await", "return"})
@@ -28,6 +31,21 @@ MOST_STEPS = 400
 def asked_of_nothing(message: str) -> frozenset[str]:
     """The names of the members that a message says were asked of a value that is not there."""
     return frozenset(name for found in ASKED.findall(message) for name in found if name)
+
+
+def types_missing(message: str) -> frozenset[str]:
+    """The types of the values that a message says are not there."""
+    return frozenset(TYPE.findall(message))
+
+
+def accesses(line: str, asked: frozenset[str]) -> list[str]:
+    """What a line asks of something that may be missing, each with what it is asked of: `order.items.reduce`."""
+    found = []
+    for match in ACCESS.finditer(line[:LONGEST_LINE]):
+        if not asked or match[1] in asked:
+            chain = CHAIN.search(line[: match.start()][-MOST_STEPS:])
+            found.append((chain[0] if chain else "") + match[0])
+    return found
 
 
 def missing_in(line: str, asked: frozenset[str], body: Sequence[str]) -> frozenset[str]:
@@ -74,6 +92,11 @@ def _opened(text: str) -> int:
     return 0
 
 
+def _said(code: str) -> set[str]:
+    """The names in some code, and the keys that it asks for."""
+    return names(unquoted(code)) | {text for text in strings(code) if text.isidentifier()}
+
+
 def _given(name: str, text: str, body: Sequence[str]) -> set[str]:
     """What a local variable has its value from: the right sides of its assignments, or what a closure goes over."""
     around = {
@@ -85,6 +108,6 @@ def _given(name: str, text: str, body: Sequence[str]) -> set[str]:
     found = set(around)
     for local in (name, *around):
         assigned = re.compile(rf"(?<![\w.]){re.escape(local)}\b[^=;\n]{{0,100}}?{ASSIGNS}(.*)")
-        lines = (unquoted(line[:LONGEST_LINE]) for line in body if local in line)
-        found |= {one for line in lines if (match := assigned.search(line)) for one in names(match[1])}
+        lines = (line[:LONGEST_LINE] for line in body if local in line)
+        found |= {one for line in lines if (match := assigned.search(line)) for one in _said(match[1])}
     return found - {name}

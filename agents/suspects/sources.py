@@ -49,6 +49,7 @@ class Sources:
         self._texts = texts
         self._lines: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[int]]] = {}
+        self._functions: dict[str, list[str]] = {}
         self._words: dict[str, frozenset[str]] = {}
         self._imported: dict[str, frozenset[str]] = {}
         self._prose: dict[str, frozenset[int]] = {}
@@ -81,6 +82,14 @@ class Sources:
             lines = imports(path, self._texts.get(path, ""))
             self._imported[path] = frozenset(word for line in lines for word in re.findall(r"[A-Za-z_]\w+", line))
         return self._imported[path]
+
+    def defining(self, name: str) -> list[str]:
+        """The files that have a function of this name."""
+        if not self._functions:
+            for path in self._texts:
+                for one in self.functions(path):
+                    self._functions.setdefault(one.name, []).append(path)
+        return self._functions.get(name, [])
 
     def words(self, path: str) -> frozenset[str]:
         """Every name that a file says."""
