@@ -166,9 +166,11 @@ def settled(case: Case, patch: Patch, verification: Verification) -> Case:
     return case.model_copy(update={"diagnosis": settle(case.diagnosis, patch.undoes)})
 
 
-def doubted(case: Case, last: Verification | None) -> Case:
-    """The case when no patch is left: a failure that was still there after the last one acquits what was blamed."""
-    if last is None or last.verdict != "refuted" or last.after.result != "failed":
+def doubted(case: Case) -> Case:
+    """The case when no fix is left: a failure that stays whatever is taken back of the blamed change acquits it."""
+    blamed = case.diagnosis.culprit_commit
+    tried = [one for one in case.tried if blamed is not None and one.undoes == blamed]
+    if not tried or not all(one.is_in_vain for one in tried):
         return case
     return case.model_copy(update={"diagnosis": doubt(case.diagnosis)})
 
@@ -193,7 +195,14 @@ def noted(case: Case, *notes: str) -> Case:
 def refuted(case: Case, patch: Patch, verification: Verification) -> Case:
     """The case with one more change that was tried in vain."""
     because = next(iter(verification.unchecked), "the failure is still there")
-    tried = Tried(strategy=patch.strategy, what=patch.why, because=because)
+    of_blamed = case.diagnosis.culprit_commit if patch.strategy == "restore" else None
+    tried = Tried(
+        strategy=patch.strategy,
+        what=patch.why,
+        because=because,
+        undoes=patch.undoes or of_blamed,
+        is_in_vain=verification.after.result == "failed",
+    )
     return case.model_copy(update={"tried": (*case.tried, tried)})
 
 

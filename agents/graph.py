@@ -71,11 +71,11 @@ async def fixing(state: State, runtime: Runtime[Ports]) -> State:
         case = noted(case, draft.note)
     if patch is None:
         case, patch, tried = await candidate(state, case, ports)
+    if patch is None:
+        case = doubted(case)
     if patch is None and (state["patch"] or {}).get("strategy") != BY_PIN:
         rollback = await plan_rollback(state["attempt"], case, ports)
         patch = rollback.pin.patch if isinstance(rollback, Rollback) else None
-    if patch is None and state["verification"]:
-        case = doubted(case, Verification.model_validate(state["verification"]))
     documents = {"diagnosis": _shown(case), **({"cost": cost} if cost else {})}
     left: State = {"case": case.model_dump(mode="json"), "drafts": drafts, "tried": tried, "cost": cost}
     if patch is not None:

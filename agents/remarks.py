@@ -33,6 +33,10 @@ class Tried(BaseModel):
     what: str
     """The change in words."""
     because: str
+    undoes: str | None = None
+    """The commit whose change it takes back."""
+    is_in_vain: bool = False
+    """Whether the failure was still there, and not only something else amiss."""
 
 
 class Beside(BaseModel):

@@ -11,7 +11,7 @@ Category = Literal["code", "config", "analysis", "infrastructure", "unknown"]
 Confidence = Literal["high", "medium", "low"]
 RepositoryName = Literal["source", "manifests"]
 BLAMED_IN_VAIN = "no change of what the model blames removes the failure"
-REFUTED = "none of the changes that were tried removes the failure, so what is blamed here may be innocent"
+REFUTED = "taking back what is blamed here did not remove the failure, so it may be innocent"
 
 
 class Location(BaseModel):
@@ -88,5 +88,6 @@ def settle(diagnosis: Diagnosis, proven: str) -> Diagnosis:
 
 
 def doubt(diagnosis: Diagnosis) -> Diagnosis:
-    """The diagnosis after every fix of it was tried and the failure was still there."""
-    return diagnosis.model_copy(update={"confidence": "low", "notes": (*diagnosis.notes, REFUTED)})
+    """The diagnosis after what it blames was taken back and the failure was still there; again changes nothing."""
+    notes = diagnosis.notes if REFUTED in diagnosis.notes else (*diagnosis.notes, REFUTED)
+    return diagnosis.model_copy(update={"confidence": "low", "notes": notes})

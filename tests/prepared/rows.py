@@ -140,8 +140,6 @@ class Prepared(BaseModel):
     """How it ends, in one sentence."""
     needs: tuple[Literal["go", "node", "npm"], ...] = ()
     """The toolchains without which it is skipped."""
-    pending: str | None = None
-    """Why it does not end so yet, if so."""
     slow: bool = False
     """Run where CI is set, or by name: it takes more than a few seconds."""
     forge: Literal["local", "github"] = "local"

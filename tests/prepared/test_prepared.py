@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,12 +32,7 @@ def index() -> Iterator[str]:
         yield f"{server.url}/simple/"
 
 
-def param(row: Prepared) -> Any:
-    pending = [pytest.mark.xfail(strict=True, reason=row.pending)] if row.pending else []
-    return pytest.param(row, id=row.name, marks=pending)
-
-
-@pytest.mark.parametrize("row", [param(row) for row in ROWS])
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 async def test_a_prepared_repository_ends_as_the_table_says(
     row: Prepared, tmp_path: Path, room: Path, index: str
 ) -> None:

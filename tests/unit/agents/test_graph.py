@@ -87,7 +87,7 @@ async def test_when_every_patch_is_refuted_the_analysis_is_reported_with_the_las
     assert "```diff" in issue.body
     assert CULPRIT in issue.body
     assert house.journal.documents["diagnosis"]["confidence"] == "low"
-    assert "what is blamed here may be innocent" in issue.body
+    assert "Taking back what is blamed here did not remove the failure" in issue.body
 
 
 async def test_what_cannot_be_run_is_proposed_as_not_verified() -> None:
