@@ -13,7 +13,7 @@ from agents.suspects.receivers import accesses
 KEPT = 0.2
 """What is left of having written a line, where what failed in it stood there before."""
 DECIDES = re.compile(r"\b(?:if|elif|unless|while|until|and|or|not|when|case)\b|&&|\|\||\?|!(?!=)")
-ELEMENT = re.compile(r"[\w.$@]+\[[^\[\]\n]{1,80}\]")
+ELEMENT = re.compile(r"[\w.$@]+(?:\[[^\[\]\n]{1,80}\])+")
 MOST_ARGUMENTS = 400
 
 

@@ -174,3 +174,14 @@ async def test_a_demo_is_no_suspect_because_of_its_words() -> None:
     log = failing(SEND, "    return target", "send", "KeyError: 'warehouse_name'")
     number, _ = await culprit(repository, log)
     assert number is None
+
+
+async def test_who_changed_the_last_index_of_several_wrote_what_failed() -> None:
+    old = "def send(known, name):\n    return known[name][0]\n"
+    new = old.replace("[0]", "[1]")
+    repository = history(("Tidy", {"shop/client.py": new}), base={"shop/client.py": old})
+    log = failing(new, "    return known[name][1]", "send", "IndexError: list index out of range")
+    number, suspect = await culprit(repository, log)
+    assert number == 1
+    assert suspect is not None
+    assert suspect.why == "it wrote the failing line"
