@@ -4,6 +4,7 @@ The beginning, the first line of every kind with what belongs to it (`firsts`), 
 a line stands wherever others were left out, with their number. What has such lines already may be cut again.
 """
 
+import re
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from agents.logs.firsts import GAP_BYTES, Firsts, Line, clipped, written_size
 from agents.logs.lines import GAP, GAP_HEAD, gap_line
 
+VALUE = re.compile(r"\s{0,40}[\"']?value[\"']?\s{0,2}[:=]")
 BLOCK = 128 * 1024
 """Characters that are looked at at once."""
 
@@ -82,8 +84,9 @@ class Cutter:
             newest = self._tail(self._limit - _size_of(kept))
             start = newest[0][0] if newest else self._number
         kept = [one for one in kept if one[0] < start]
-        lines = len(kept) + sum(_lines_of(text) for _, text in newest)
-        return Shortened(self._written(kept, newest), lines, of, kinds)
+        written = self._written(kept, newest)
+        gaps = sum(1 for _ in GAP.finditer(written))
+        return Shortened(written, _lines_of(written) - gaps, of, kinds)
 
     def _take(self, text: str) -> None:
         """Whole lines, with places among them where others were left out."""
@@ -147,13 +150,19 @@ class Cutter:
 
 
 def with_gaps(parts: Iterable[Line], end: int, begin: int = 1) -> Iterator[str]:
-    """Parts of whole lines, with a line wherever the numbers from `begin` to before `end` have a gap."""
+    """Parts of whole lines, with a line wherever the numbers from `begin` to before `end` have a gap.
+
+    A value whose name was in the line that was left out before it goes, too: without the name nobody knows a secret.
+    """
     number = begin
     for first, text in parts:
+        here, said = first, text
         if first > number:
-            yield f"{gap_line(first - number)}\n"
-        yield text
-        number = first + _lines_of(text)
+            if VALUE.match(text):
+                here, said = first + 1, text.partition("\n")[2]
+            yield f"{gap_line(here - number)}\n"
+        yield said
+        number = here + (_lines_of(said) if said else 0)
     if end > number:
         yield f"{gap_line(end - number)}\n"
 

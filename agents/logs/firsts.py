@@ -85,6 +85,8 @@ class Firsts:
         self._size = size
         self._rooms = {"beginning": limit // 16, "ordinary": limit * 3 // 16, "serious": limit // 4}
         self._widest = {"beginning": limit // 256, "ordinary": limit // 256, "serious": limit // 64}
+        self._longest = {"beginning": limit // 16, "ordinary": limit // 128, "serious": limit // 32}
+        """Of a passage, so that one trace does not take the room of all others."""
         self._most = limit // 1024
         self._most_alike = min(MOST_ALIKE, max(1, limit // 16384))
         self._held = 0
@@ -98,6 +100,10 @@ class Firsts:
         """The last line that was kept."""
         self._room, self._wanted, self._strangers = "beginning", 1 << 60, 0
         """What is being kept: from which room, how many more lines, and how many of the last ones were no rows."""
+        self._left = self._longest["beginning"]
+        """How much more of the passage may be kept."""
+        self._stopped = 0
+        """The line before which a trace was left that is longer than a passage may be; 0 where there is none."""
 
     @property
     def memory(self) -> int:
@@ -130,11 +136,22 @@ class Firsts:
             if len(self._known) >= self._most:
                 self._known.clear()
             self._known.add(key)
-            room = self._room_of(lines[at])
+            room = None if self._is_overlong(lines, at, number) else self._room_of(lines[at])
             if room is not None:
-                self._follow(lines, at + (self._room == "beginning"), number)
-                self._begin(lines, at, number, room)
+                goes_on = self._room == "beginning" or (self._room in {room, "serious"} and _is_row(lines[at]))
+                self._follow(lines, at + goes_on, number)
+                if not self._is_overlong(lines, at, number):
+                    self._begin(lines, at, number, room)
         self._follow(lines, len(lines), number)
+
+    def _is_overlong(self, lines: Sequence[str], at: int, number: int) -> bool:
+        """Whether the line is a row of a trace that was kept as far as a passage may go."""
+        first = self._stopped - number
+        if self._stopped == 0 or not 0 <= first <= at or not all(map(_is_row, lines[first : at + 1])):
+            self._stopped = 0
+            return False
+        self._stopped = number + at + 1
+        return True
 
     def _room_of(self, line: str) -> str | None:
         """The room for a line whose key is new; None where it is of a kind that was seen, or would not fit."""
@@ -157,13 +174,16 @@ class Firsts:
     def _begin(self, lines: Sequence[str], at: int, number: int, room: str) -> None:
         """Keep the line with those before it, as far back as they are rows that it ends, and begin to follow it."""
         if number + at <= self._until:
-            return  # it is in the beginning
+            return  # it is in the beginning, or a row of the passage
         first = at
         while first > max(0, at - ROWS_BEFORE) and (at - first < LEADING or _is_row(lines[first])):
             first -= 1
         first = max(first, self._until - number + 1, 0)
         kept = [(number + near, clipped(lines[near], self._widest[room])) for near in range(first, at + 1)]
         size = sum(self._size(line) for _, line in kept) + GAP_BYTES
+        if size > self._longest[room]:
+            kept = kept[-1 - LEADING :]
+            size = sum(self._size(line) for _, line in kept) + GAP_BYTES
         if size > self._rooms[room]:
             self.missed += 1
             return
@@ -172,22 +192,26 @@ class Firsts:
         self.kept += [one for one in kept if not _is_keyish(one[1])]
         self._until = number + at
         self._room, self._wanted, self._strangers = room, MOST_ROWS if room == "serious" else FEW_ROWS, 0
+        self._left = self._longest[room] - size
 
     def _follow(self, lines: Sequence[str], end: int, number: int) -> None:
         """Keep lines up to `end` as long as they are wanted: rows, blank lines, and a few others between and after."""
         for at in range(self._until - number + 1, end):
             if self._wanted <= 0:
+                self._stopped = number + at if self._room == "serious" else 0
                 return
             is_row = self._room == "beginning" or not lines[at].strip() or _is_row(lines[at])
             self._strangers = 0 if is_row else self._strangers + 1
             line = clipped(lines[at], self._widest[self._room])
             size = self._size(line)
-            if self._strangers > TRAILING or size > self._rooms[self._room]:
+            if self._strangers > TRAILING or size > min(self._left, self._rooms[self._room]):
                 self._wanted = 0
+                self._stopped = number + at if is_row and self._room == "serious" else 0
                 return
             if not _is_keyish(line):
                 self.kept.append((number + at, line))
                 self._rooms[self._room] -= size
+                self._left -= size
                 self._held += size
             self._until = number + at
             self._wanted -= 1

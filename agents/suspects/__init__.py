@@ -4,7 +4,7 @@
 compare the two in one way; `ranking` orders what comes of it.
 """
 
-from agents.suspects.calls import Origins
+from agents.suspects.calls import MOST_LINES, Origins
 from agents.suspects.clues import MOST_CALLS, Call, Clues, calls_at, clues_of, is_helper
 from agents.suspects.messages import QUOTED, Saying, read_message
 from agents.suspects.nouns import OUTER, PROSE, SURE, TEST_PATH, WORTH_NAMING, Suspect
@@ -25,6 +25,7 @@ from agents.suspects.wordings import (
 
 __all__ = [
     "MOST_CALLS",
+    "MOST_LINES",
     "MOST_SUSPECTS",
     "OUTER",
     "PROSE",

@@ -27,6 +27,8 @@ HANDLED = 0.6
 """What is left where the line only hands an error on that it has caught."""
 EMPTIED = 1.3
 """What a change of the file counts that lets a value be missing, where a missing value failed."""
+MOST_LINES = 400
+"""Lines of a function whose authors are asked for."""
 MOST_NAMESAKES = 4
 """A name that more files of the range define leads nowhere."""
 
@@ -53,6 +55,7 @@ class Calls:
     def __init__(self, clues: Clues, changes: Sequence[Change], sources: Sources, origins: Origins | None) -> None:
         self._sources = sources
         self._origins = origins
+        self._blamed = frozenset(path for path, _ in origins or ())
         self.reaches = [Reach(call, sources) for call in clues.calls]
         self._flows = _flows(self.reaches)
         self._is_of_nothing = clues.is_of_nothing
@@ -60,6 +63,7 @@ class Calls:
         for change in changes:
             for name in change.defined:
                 owners.setdefault(name, set()).add(change.file)
+        self._absent = clues.absent
         self._common = frozenset(name for name, files in owners.items() if len(files) > MOST_NAMESAKES) | clues.asked
 
     def reasons(self, change: Change) -> Iterator[Reason]:
@@ -133,11 +137,26 @@ class Calls:
         return not telling(text) and holds(reach.function, change.touched)
 
     def _own_lines(self, change: Change, reach: Reach) -> list[int]:
-        """Where the change's lines stand, without those that another commit is known to have written."""
+        """Where the change's lines stand, without those that another commit is known to have written.
+
+        A line of a function whose authors were asked for is older than the range if nobody of the range wrote it: then
+        the change only wrote the same words elsewhere.
+        """
         if self._origins is None or not change.hunk.added:
             return change.touched
-        sha = change.commit.sha
-        return [line for line in change.touched if self._origins.get((reach.file, line), sha) == sha]
+        sha, asked = change.commit.sha, self._asked(reach)
+        return [
+            line
+            for line in change.touched
+            if self._origins.get((reach.file, line), "" if line in asked else sha) == sha
+        ]
+
+    def _asked(self, reach: Reach) -> range:
+        """The lines of the function whose authors are known, those older than the range among them."""
+        here = reach.function
+        if here is None or reach.file not in self._blamed or here.last_line - here.first_line > MOST_LINES:
+            return range(0)
+        return range(here.first_line, here.last_line + 1)
 
     def _function_weight(self, change: Change, reach: Reach) -> float:
         bearing = len(reach.named & change.words) / len(reach.named) if reach.named else 0.0
@@ -159,8 +178,9 @@ class Calls:
             (reach.behind, "used", 0.9, f"from which {where} line has its values"),
             (reach.in_body, "feeds", 1.0, f"which {where} function uses"),
         )
+        named = change.defined - self._common - self._absent
         for receiver, name in sorted(reach.asked):
-            if name in change.defined - self._common and _is_named_after(change, receiver, self._sources):
+            if name in named and _is_named_after(change, receiver, self._sources):
                 yield Reason("used", WEIGHTS["used"] * closeness, f"it changed {name}, which {where} line asks for")
                 return
         for used, kind, share, words in wordings:

@@ -8,7 +8,7 @@ from functools import cached_property
 from agents.changes import Commit, Hunk, Line, names_packages
 from agents.suspects.nouns import PROSE, TEST_PATH
 from agents.suspects.sources import Sources
-from agents.syntax import code_of, defines, language_of, members, names, parameters, strings, untyped
+from agents.syntax import code_of, defines, innermost, language_of, members, names, parameters, strings, untyped
 
 IDENTIFIER = re.compile(r"[A-Za-z_][\w$-]*[\w$?!]|[A-Za-z_]")
 
@@ -86,6 +86,13 @@ class Change:
             for side in (self.hunk.removed, self.hunk.added)
         )
         return frozenset(old - new)
+
+    def leaves(self, name: str) -> bool:
+        """Whether a function of that name is still in the type that it changed: it was only moved."""
+        outline = self._sources.outline(self.file)
+        line = self.touched[0] if self.touched else self.hunk.new_start
+        here = innermost(outline.types, line)
+        return any(one.name == name and one.within == (here.qualified if here else "") for one in outline.functions)
 
     @cached_property
     def defined_anew(self) -> frozenset[str]:

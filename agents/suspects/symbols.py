@@ -56,7 +56,7 @@ class Symbols:
         is_new = bool(pattern.search(change.added)) and not pattern.search(change.removed)
         is_undefined = name in change.undefined and not change.is_test
         if name in clues.absent and (is_gone or is_undefined):
-            share = 1.0 if is_undefined else share * _removal(change, name)
+            share = 1.0 if is_undefined and not change.leaves(name) else share * _removal(change, name)
             return Reason("missing", WEIGHTS["missing"] * share, f"it took away {name!r}, which the error misses")
         if name in clues.demanded and is_new and name in change.defined_anew:
             return Reason("missing", WEIGHTS["missing"] * share, f"it asks for {name!r}, which the error misses")
@@ -80,6 +80,8 @@ class Symbols:
 
 def _removal(change: Change, name: str) -> float:
     """How much it says that a change took a name away: all where it was defined, little where it was only used."""
+    if change.leaves(name):
+        return UNUSED
     if name in change.defined_before or not change.is_source:
         return 1.0
     is_key = any(name in text for line in change.hunk.removed for text in strings(line.text))

@@ -8,6 +8,8 @@ from agents.errors import Invalid
 from agents.evidence import Answer, Bundle, Citation, Side, Status, cite_lines, from_files, holds, seal, to_files
 from agents.evidence.sealing import BUNDLE_BYTES, ITEM_BYTES
 from agents.incident import Incident
+from agents.logs import cut
+from agents.redaction import Redactor
 from tests.fakes import START
 
 INCIDENT = Incident(
@@ -96,6 +98,18 @@ def test_a_private_key_of_which_lines_are_cut_away_leaves_none_of_its_lines() ->
     lines = [*flood, *whole, *flood, *whole[:20], *flood]
     text = sealed(log("\n".join(lines))).contents["logs/canary/p1/app"]
     assert not any(line in text for line in key)
+
+
+def test_a_secret_whose_name_is_in_a_line_that_is_cut_away_is_not_kept_without_it() -> None:
+    flood = [f"INFO line {at} " + "x" * 90 for at in range(60_000)]
+    entry = ["- name: DB_PASSWORD", "  value: hunter2", "INFO well", "ERROR what is said once"]
+    noise = ["- name: SHOP_COLOUR", "  value: green"]
+    text = sealed(log("\n".join([*noise, *flood, *entry, *flood]))).contents["logs/canary/p1/app"]
+    assert "ERROR what is said once" in text
+    assert "hunter2" not in text
+    rows = "\n".join(["- name: DB_PASSWORD\n  value: hunter2\nINFO well"] * 500)
+    for limit in range(3000, 3060):  # wherever the newest lines begin
+        assert "hunter2" not in Redactor().redact_text(cut(rows, limit).text)
 
 
 def test_a_log_that_grows_when_it_is_redacted_is_cut_once_and_says_so_rightly() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agents.suspects import WORTH_NAMING
+from agents.frames import find_traces, mapped
+from agents.suspects import WORTH_NAMING, clues_of, rank
 from tests.shop import history
 from tests.unit.agents.test_suspects import culprit, log_of, ranked
 from tests.unit.agents.test_suspects_values import failing, line_of
@@ -135,3 +136,41 @@ async def test_only_what_did_something_to_the_failing_line_is_direct_evidence() 
         repository = history(("Change", {"shop/client.py": text}), base={"shop/client.py": SEND})
         found.append((await ranked(repository, failing(text, RAISED, "send", "ValueError: /a is too long")))[0])
     assert [one.is_direct for one in found] == [False, True]
+
+
+async def test_a_method_that_was_only_moved_within_its_type_is_not_taken_away() -> None:
+    first, second = "    def load(self):\n        return 1\n", "    def keep(self):\n        return 2\n"
+    old = f"class Sheet:\n{first}\n{second}\n\nclass Page:\n    pass\n"
+    moved = old.replace(f"{first}\n{second}", f"{second}\n{first}")
+    user = "def send(page):\n    return page.load()\n"
+    repository = history(("Move", {"shop/sheets.py": moved}), base={"shop/sheets.py": old, "shop/client.py": user})
+    ending = "AttributeError: 'Page' object has no attribute 'load'"
+    suspects = await ranked(repository, failing(user, "    return page.load()", "send", ending))
+    assert not any(one.why.startswith("it took away") and one.score >= WORTH_NAMING for one in suspects)
+
+
+async def test_who_wrote_the_same_words_in_another_function_did_not_change_the_failing_one() -> None:
+    old = "class Hour:\n    def send(self, key):\n        found = self.texts[key]\n        return found\n"
+    copy = old.replace("Hour", "Week")
+    new = f"{old}\n\n{copy}"
+    repository = history(("Weeks", {"shop/client.py": new}), base={"shop/client.py": old})
+    (trace,) = mapped(
+        find_traces("log", failing(new, "        found = self.texts[key]", "send", "KeyError: 'week'")),
+        ["shop/client.py"],
+        {"shop/client.py": new},
+    )
+    commits = await repository.commits(repository.shas[0], repository.shas[1])
+    written = {("shop/client.py", number): repository.shas[1] for number in range(7, 12)}
+    found = rank(commits, clues_of(trace, ()), {"shop/client.py": new}, origins=written)
+    assert found[0].why == "it changed the file of the failing line"
+
+
+async def test_a_demo_is_no_suspect_because_of_its_words() -> None:
+    page = "TITLE = 'warehouse_name'\n"
+    repository = history(
+        ("Demo", {"demos/page.py": page.replace("name", "title")}),
+        base={"demos/page.py": page, "shop/client.py": SEND},
+    )
+    log = failing(SEND, "    return target", "send", "KeyError: 'warehouse_name'")
+    number, _ = await culprit(repository, log)
+    assert number is None

@@ -69,6 +69,15 @@ def test_a_cause_anywhere_in_a_long_log_is_kept_with_its_whole_trace(place: floa
     assert short.text.endswith("\n".join(lines[-100:]))
 
 
+def test_one_trace_does_not_take_the_room_of_another() -> None:
+    wide = ["ERROR first failed", *(f"\tat com.acme.A{at}.run(A.java:{at}) {'x' * 900}" for at in range(150))]
+    lines = [*ordinary(1000), *wide, *ordinary(1000), *TRACE, *ordinary(4000)]
+    short = cut("\n".join(lines), LIMIT)
+    check("\n".join(lines), short, LIMIT)
+    assert "\n".join(wide[:4]) in short.text
+    assert "\n".join(TRACE) in short.text
+
+
 def test_of_every_kind_that_the_digest_tells_apart_one_line_is_kept() -> None:
     lines = ordinary(8000)
     rare = [f"INFO shop: {word} handed over to {word[::-1]}" for word in ("quorum", "tryst", "sphinx", "myrrh")]

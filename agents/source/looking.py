@@ -1,23 +1,21 @@
-"""The source's part of triage: the traces mapped to files, and which change between the versions could have done it.
-
-Reads what it needs from the repository and judges nothing; what could not be read is a note.
-"""
+"""One repository at the canary's commit: reads what the traces and messages lead to, and ranks the changes by it."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
-from agents.changes import MOST_COMMITS, Commit, Repository, named_now, only_formats
+from agents.changes import Commit, Repository, named_now, only_formats
 from agents.errors import Denied
 from agents.evidence import Bundle
 from agents.frames import Frame, Mapper, Trace, layout_of, naming_files
 from agents.logs import Template
 from agents.reach import reached_by
 from agents.slowness import Fault, rank_slow
+from agents.source.nouns import Seen, SourceFindings
+from agents.source.revisions import range_between, resolve
+from agents.source.rivals import files_of, rivals_of
 from agents.suspects import (
     MOST_CALLS,
+    MOST_LINES,
     PROSE,
     TEST_PATH,
     WORTH_NAMING,
@@ -43,66 +41,25 @@ from agents.suspects import (
     worded,
 )
 from agents.syntax import language_of
-from agents.traffic import Failing, Slowdown
 
 MOST_FILES_READ = 400
 MOST_FORMATTING = 50
 MOST_RIVALS = 3
 """Traces that only the canary has and that are looked at, where the first leads to nothing."""
-MOST_LINES = 400
-"""Lines of a function whose authors are asked for."""
 MOST_CALLERS = 60
 """Files that are read for who calls what has changed."""
-SCRIPTS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs")
-
-
-class Seen(BaseModel):
-    """What was found in the logs, before any repository was opened."""
-
-    model_config = ConfigDict(frozen=True)
-
-    traces: tuple[Trace, ...]
-    """The canary's."""
-    old: frozenset["Identity"]
-    """The traces that the stable version has too."""
-    templates: tuple[Template, ...]
-    slowdown: Slowdown | None
-    failing: Failing | None = None
-
-
-class SourceFindings(BaseModel):
-    """What the source repository tells. Empty where there is none."""
-
-    model_config = ConfigDict(frozen=True)
-
-    traces: tuple[Trace, ...]
-    trace: Trace | None
-    """The one that the canary has and the stable version has not, most frequent first."""
-    texts: Mapping[str, str] = {}
-    """Files at the canary's commit, as far as they were read."""
-    commits: tuple[Commit, ...] = ()
-    compared: bool = False
-    suspects: tuple[Suspect, ...] = ()
-    statements: tuple[Frame, ...] = ()
-    """Where the source writes what only the canary logs as an error, if no trace tells."""
-    by_route: bool = False
-    """Whether the suspects are those of the route that fails, for want of anything better."""
-
-
-Identity = tuple[str | None, str | None, str | None]
-"""What makes two traces the same: exception, and path and function of the innermost frame."""
 
 
 async def look_at_source(bundle: Bundle, repository: Repository | None, seen: Seen, notes: list[str]) -> SourceFindings:
     """Map the traces and rank the changes. Notes what could not be looked at."""
-    bare = SourceFindings(traces=seen.traces, trace=_first(_rivals(seen.traces, seen.old)))
+    bare = SourceFindings(traces=seen.traces, trace=next(iter(rivals_of(seen.traces, seen.old)), None))
     if repository is None:
         return bare
     canary = await resolve(repository, bundle.manifest.canary.commit, "the canary's source revision", notes)
     stable = await resolve(repository, bundle.manifest.stable.commit, "the stable version's source revision", notes)
     if canary is None:
         return bare
-    commits, difference, compared = await _range(repository, stable, canary, notes)
+    commits, difference, compared = await range_between(repository, stable, canary, notes)
     try:
         tree = await repository.files(canary)
         look = _Look(repository, canary, stable, tree, commits, difference)
@@ -111,42 +68,6 @@ async def look_at_source(bundle: Bundle, repository: Repository | None, seen: Se
         notes.append(f"the source cannot be read at the canary's commit: {error}")
         suspects = await asyncio.to_thread(rank, commits, clues_of(bare.trace, seen.templates), {})
         return bare.model_copy(update={"commits": commits, "compared": compared, "suspects": suspects})
-
-
-async def resolve(repository: Repository, revision: str | None, what: str, notes: list[str]) -> str | None:
-    """The full sha of a revision; None, with a note, where it is not known or not there."""
-    if revision is None:
-        notes.append(f"{what} is not known")
-        return None
-    try:
-        return await repository.resolve(revision)
-    except Denied:
-        notes.append(f"{what} {revision} is not in the repository")
-        return None
-
-
-async def _range(
-    repository: Repository, stable: str | None, canary: str, notes: list[str]
-) -> tuple[tuple[Commit, ...], str | None, bool]:
-    """The commits since the stable one, the difference they make, and whether they could be read."""
-    if stable is None:
-        return (), None, False
-    try:
-        commits = await repository.commits(stable, canary)
-    except Denied as error:
-        notes.append(f"the changes of the source cannot be read: {error}")
-        return (), None, False
-    if not commits:
-        notes.append("there is no commit between the two versions of the source")
-    if len(commits) >= MOST_COMMITS:
-        notes.append(f"of the commits between the versions only the newest {MOST_COMMITS} were looked at")
-    if any(commit.is_partial for commit in commits):
-        notes.append("the changes of generated and vendored files were left out, there are so many")
-    try:
-        difference = await repository.compare(stable, canary) if commits else None
-    except Denied:
-        difference = None  # then nothing is known to be undone
-    return commits, difference, True
 
 
 class _Look:
@@ -173,9 +94,9 @@ class _Look:
         mapper = await self._mapper(seen.traces, bundle.manifest.canary.path)
         await self._read(await asyncio.to_thread(mapper.wanted, seen.traces))
         traces = await asyncio.to_thread(mapper.mapped, seen.traces, self._texts)
-        rivals = _rivals(traces, seen.old)
+        rivals = rivals_of(traces, seen.old)
         notes += mapper.doubts()
-        trace = _first(rivals)
+        trace = rivals[0] if rivals else None
         suspects: tuple[Suspect, ...] = ()
         places: tuple[Frame, ...] = ()
         by_route = False
@@ -219,7 +140,7 @@ class _Look:
 
     def _changed(self, traces: Sequence[Trace]) -> list[str]:
         """The source files that the range changed, those nearest to the traces first."""
-        folders = {file.rpartition("/")[0] for file in _files(traces)}
+        folders = {file.rpartition("/")[0] for file in files_of(traces)}
         files = dict.fromkeys(hunk.file for _, hunks in named_now(self._commits) for hunk in hunks)
         found = [file for file in files if language_of(file) is not None]
         return sorted(
@@ -238,7 +159,7 @@ class _Look:
         return first or (rivals[0], ())
 
     def _of(self, trace: Trace) -> dict[str, str]:
-        return {file: self._texts[file] for file in _files([trace]) if file in self._texts}
+        return {file: self._texts[file] for file in files_of([trace]) if file in self._texts}
 
     async def _ranked(self, clues: Clues) -> tuple[Suspect, ...]:
         if not self._commits:
@@ -338,30 +259,3 @@ class _Look:
         await self._read(paths)
         reached = await asyncio.to_thread(reached_by, path, self._texts)
         return await asyncio.to_thread(rank_slow, self._commits, reached, self._texts, what)
-
-
-def _files(traces: Sequence[Trace]) -> list[str]:
-    found = (frame.file for trace in traces for one in (*trace.causes, trace) for frame in one.frames if frame.file)
-    return list(dict.fromkeys(found))
-
-
-def _rivals(traces: Sequence[Trace], old: frozenset[Identity]) -> list[Trace]:
-    """The traces that only the canary has, each once: those in the repository first, then those seen most often."""
-    new = [trace for trace in traces if identity(trace) not in old]
-    counts = Counter(identity(trace) for trace in new)
-    firsts = {identity(trace): trace for trace in reversed(new)}
-    order = {identity(trace): at for at, trace in reversed(list(enumerate(new)))}
-    return sorted(
-        firsts.values(),
-        key=lambda trace: (not _files([trace]), -counts[identity(trace)], order[identity(trace)]),
-    )
-
-
-def _first(rivals: Sequence[Trace]) -> Trace | None:
-    return rivals[0] if rivals else None
-
-
-def identity(trace: Trace) -> Identity:
-    """What makes two traces the same."""
-    frame = trace.innermost
-    return trace.exception, frame.path if frame else None, frame.function if frame else None
