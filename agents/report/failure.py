@@ -105,7 +105,8 @@ def _evidence(claims: Sequence[Claim]) -> list[str]:
             if lines > room:
                 folded.append(f"{code(one.ref)}:\n\n{fence(one.quote, most=LINES_FOLDED)}")
             room = max(room - lines, 0)
-        where = "" if shown else ", quoted below" if fresh else ", quoted above"
+        is_above = bool(claim.evidence) and claim.evidence[0] not in fresh
+        where = ", quoted above" if is_above else "" if shown else ", quoted below"
         parts += [_said(claim, where), *shown]
     return [*parts, *_folded(folded)]
 
