@@ -6,7 +6,7 @@ Short on purpose: the tools show the rest. Whatever is quoted of a repository co
 from collections.abc import Sequence
 from typing import Any
 
-from agents.case import Case, Survey
+from agents.case import Case
 from agents.changes import FieldChange
 from agents.diagnosis import Diagnosis
 from agents.evidence import Bundle
@@ -14,6 +14,7 @@ from agents.frames import Trace
 from agents.logs import Excerpt
 from agents.patch import Patch
 from agents.podstates import State
+from agents.survey import Survey
 from agents.tools import Place, Sources, describe
 from agents.tools.differences import clean_diff, difference, files_of
 from agents.tools.evidence import shown_value

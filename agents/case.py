@@ -1,27 +1,24 @@
 """The case: what diagnosing hands on to fixing, verifying and publishing, in one noun.
 
-Opens the repositories that the evidence names and the policy allows, lets triage and diagnosis look, and works out
-how the failure could be seen again. What could not be looked at becomes a note, never evidence.
+Made of the survey and a diagnosis of it: where a fix belongs, how the failure could be seen again, who is told.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from agents.changes import Repositories, Repository, read_manifests, unread
+from agents.changes import Repositories, Repository, read_manifests
 from agents.diagnosis import Diagnosis, doubt, settle
-from agents.errors import Denied, Invalid
-from agents.evidence import Bundle, Failing, ManifestSource, failing_of, manifest_source
+from agents.errors import Invalid
+from agents.evidence import Bundle, Failing, ManifestSource, failing_of
 from agents.fix import Ground
 from agents.patch import Patch
 from agents.pinning import is_worth_pinning
-from agents.policy import Background, ModelTerms, Policy, RepositoryFile, RepositoryRule, parse_repository_file
-from agents.pull_request import Forge
+from agents.policy import Background, ModelTerms, parse_repository_file
 from agents.remarks import Tried
 from agents.strategies.restarting import Watched, watched
-from agents.triage import Triage, triage
+from agents.survey import Survey, resolved
 from agents.verification import (
     Commands,
     Environment,
@@ -34,19 +31,6 @@ from agents.verification import (
 )
 
 MODE_ANNOTATION = "selfheal.io/mode"
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What was looked at before anybody judged: the repositories as far as they may be read, and the findings."""
-
-    bundle: Bundle
-    source: Repository | None
-    configuration: Repository | None
-    manifests: ManifestSource | None
-    findings: Triage
-    settings: RepositoryFile
-    notes: tuple[str, ...]
 
 
 class Ruling(BaseModel):
@@ -88,56 +72,15 @@ class Case(BaseModel):
     """What the rules say, where a model's diagnosis stands above."""
 
 
-async def survey(
-    bundle: Bundle, repositories: Repositories, forge: Forge, policy: Policy, before: Sequence[str] = ()
-) -> Survey:
-    """Open the repositories that the evidence names and the policy allows, and look at everything once.
-
-    `before` is what was noted before.
-    """
-    notes = list(before)
-    version, manifests = bundle.manifest.canary, _spelled_as_listed(manifest_source(bundle), policy)
-    source = await _open(version.repo, "source", repositories, policy, notes)
-    configuration = await _open(manifests.repo if manifests else None, "manifest", repositories, policy, notes)
-    findings = await triage(bundle, source, configuration)
-    settings = RepositoryFile()
-    if source is not None and version.repo is not None:
-        settings = await _settings(source, version.repo, policy, forge, notes)
-    return Survey(
-        bundle=bundle,
-        source=source,
-        configuration=configuration,
-        manifests=manifests,
-        findings=findings,
-        settings=settings,
-        notes=(*notes, *findings.notes, *await _unread(source, version.commit, findings)),
-    )
-
-
-async def _unread(source: Repository | None, revision: str | None, findings: Triage) -> tuple[str, ...]:
-    canary = await _resolve(source, revision)
-    if source is None or canary is None:
-        return ()
-    frames = findings.trace.frames if findings.trace is not None else ()
-    traced = dict.fromkeys(str(frame.file) for frame in frames if frame.file)
-    return await unread(source, canary, findings.commits, list(traced))
-
-
-def _spelled_as_listed(manifests: ManifestSource | None, policy: Policy) -> ManifestSource | None:
-    """Argo CD often knows the repository by its ssh address, the policy by its https one."""
-    url = policy.listed(manifests.repo) if manifests is not None else None
-    return manifests if manifests is None or url is None else manifests.model_copy(update={"repo": url})
-
-
 async def open_case(seen: Survey, diagnosis: Diagnosis, rules: Diagnosis) -> Case:
     """Gather what the later stages need. `rules` is the rules' diagnosis, and may be the same."""
     bundle, findings, settings = seen.bundle, seen.findings, seen.settings
     version = bundle.manifest.canary
-    canary = await _resolve(seen.source, version.commit)
+    canary = await resolved(seen.source, version.commit)
     program = None
     if version.repo and canary:
         good = bundle.manifest.stable
-        stable = await _resolve(seen.source, good.commit if good.repo == version.repo else None)
+        stable = await resolved(seen.source, good.commit if good.repo == version.repo else None)
         program = Program(url=version.repo, commit=canary, stable=stable)
     reproduction = derive(bundle, findings.trace, findings.signature, settings.commands, findings.slowdown)
     place = diagnosis.location if diagnosis.repository == "manifests" else None
@@ -246,32 +189,6 @@ async def patched_environment(
     return await asyncio.to_thread(rendered_environment, files, bundle, case.reproduction.container)
 
 
-async def _open(
-    url: str | None, what: str, repositories: Repositories, policy: Policy, notes: list[str]
-) -> Repository | None:
-    if url is None:
-        notes.append(f"the {what} repository is not known")
-        return None
-    if policy.rule(url) is None:
-        notes.append(f"the policy has no entry for the {what} repository {url}")
-        return None
-    try:
-        return await repositories.open(url)
-    except Denied as error:
-        notes.append(f"the {what} repository cannot be read: {error}")
-        return None
-
-
-async def _resolve(repository: Repository | None, revision: str | None) -> str | None:
-    """The full sha; annotations may name a tag, or a part of it. What is not there was noted by triage."""
-    if repository is None or revision is None:
-        return None
-    try:
-        return await repository.resolve(revision)
-    except Denied:
-        return None
-
-
 async def _ground_of(diagnosis: Diagnosis, seen: Survey) -> Ground | None:
     version, stable, manifests = seen.bundle.manifest.canary, seen.bundle.manifest.stable, seen.manifests
     if diagnosis.repository == "source":
@@ -298,23 +215,8 @@ def _home_of(diagnosis: Diagnosis, seen: Survey) -> str | None:
 async def _ground(
     repository: Repository | None, url: str | None, stable: str | None, canary: str | None
 ) -> Ground | None:
-    old, new = await _resolve(repository, stable), await _resolve(repository, canary)
+    old, new = await resolved(repository, stable), await resolved(repository, canary)
     return Ground(url=url, stable=old, canary=new) if url and old and new else None
-
-
-async def _settings(source: Repository, url: str, policy: Policy, forge: Forge, notes: list[str]) -> RepositoryFile:
-    """`.selfheal.yml` of the trusted base commit: never of the canary's, which may be anybody's branch."""
-    rule: RepositoryRule | None = policy.rule(url)
-    try:
-        base = (rule.base if rule else None) or await forge.default_branch(url)
-        found = await source.read(await source.resolve(f"refs/heads/{base}"), ".selfheal.yml")
-        if found.status != "denied":
-            return parse_repository_file(found.text) if found.status == "ok" else RepositoryFile()
-        why = str(found.reason)
-    except (Denied, Invalid) as error:
-        why = str(error)
-    notes.append(f"the settings of the source repository cannot be read, so nothing of it is run or changed: {why}")
-    return RepositoryFile(verify="none", mode="observe")
 
 
 def _annotated_mode(bundle: Bundle) -> str | None:

@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agents.audit import Act, AuditedForge
-from agents.case import Case, doubted, noted, open_case, refuted, settled, survey
+from agents.case import Case, doubted, noted, open_case, refuted, settled
 from agents.diagnosis import diagnose, public
 from agents.draft import MOST_DRAFTS
 from agents.incident import State as Stage
@@ -24,6 +24,7 @@ from agents.patch import BY_PIN, Patch
 from agents.ports import Journal, Ports
 from agents.provenance import identify
 from agents.rollback import Rollback
+from agents.survey import survey
 from agents.trying import State, ask_for_draft, candidate, cited, plan_rollback, prove_pin, try_at_base, try_out
 from agents.verification import Verification
 

@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.briefing import findings_of
 from agents.budget import Cost, Meter, Models
-from agents.case import Survey
 from agents.conversation import MOST_TOOL_CALLS, converse
 from agents.diagnosis import Category, Claim, Confidence, Diagnosis, Location, RepositoryName
 from agents.errors import Denied, SelfhealError, Transient
 from agents.evidence import Citation, holds
 from agents.policy import is_inside
+from agents.survey import Survey
 from agents.syntax import functions
 from agents.tools import Place, Sources, open_place, reading_tools, sources_of, told
 from prompts import Prompt, plain, render

@@ -12,12 +12,12 @@ from statistics import median
 from typing import Any
 
 from agents.budget import tokens_of
-from agents.case import survey
 from agents.diagnosis import diagnose
 from agents.evidence import Bundle
 from agents.incident import Incident
 from agents.investigator import opening, read_sources
 from agents.policy import Policy, RepositoryRule
+from agents.survey import survey
 from app.adapters.bundle_dir import BundleDirectory
 from app.adapters.checkout import Mirrors
 from app.adapters.forge_local import LocalForge

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from agents.case import Case, open_case, survey
+from agents.case import Case, open_case
 from agents.diagnosis import diagnose
 from agents.errors import Transient
 from agents.evidence import Bundle
@@ -12,6 +12,7 @@ from agents.graph import Ports
 from agents.outcome import Outcome, conclude
 from agents.patch import Patch
 from agents.policy import Policy, RepositoryRule
+from agents.survey import survey
 from agents.verification import Check, Request, Response, Served, Verification
 from agents.verification.nouns import Verdict
 from tests.fakes import (

@@ -4,9 +4,10 @@ import pytest
 from jinja2 import UndefinedError
 
 from agents.briefing import findings_of, fix_of
-from agents.case import open_case, survey
+from agents.case import open_case
 from agents.diagnosis import diagnose
 from agents.patch import Edit, Patch, apply_edits
+from agents.survey import survey
 from agents.tools import open_place, sources_of
 from agents.verification import Check, Verification
 from prompts import Prompt, neutral, plain, quote, render

@@ -1,11 +1,11 @@
 """How the states reach the readers: a model's briefing, the diagnosis and its claims, and a report."""
 
 from agents.briefing import findings_of
-from agents.case import Survey
 from agents.diagnosis import Diagnosis, diagnose
 from agents.evidence import Bundle, holds
 from agents.policy import RepositoryFile
 from agents.report import Story, issue_text
+from agents.survey import Survey
 from agents.tools import sources_of
 from agents.triage import Triage, triage
 from tests.pods import Object, bundle_of_pods, ended, event, pod, replica_set, running, waiting
