@@ -22,7 +22,10 @@ def slow_cause(findings: Triage, slower: Slowdown) -> Diagnosis:
 
 
 def failing_cause(findings: Triage, failing: Failing) -> Diagnosis:
-    """The canary answers a route with errors and logs no trace: the nearest change to the route, a guess."""
+    """The canary answers a route with errors and logs no trace: the one change there is, and none of several.
+
+    Which of several it was, nothing tells: how near a change is to a handler says little of what it breaks.
+    """
     what = (
         f"{failing.method} {failing.path} is answered with {failing.status} {failing.failed} of {failing.count} times "
         f"by the canary and {failing.stable_failed} of {failing.stable_count} times by the stable version"
@@ -30,6 +33,10 @@ def failing_cause(findings: Triage, failing: Failing) -> Diagnosis:
     one = failing.example
     claim = Claim(text=what, evidence=(cite_lines(findings.bundle, one.item, one.line, one.line),))
     found = _nearest_change(findings, what, sound(findings.bundle, [claim]))
+    if len(findings.commits) > 1:
+        summary = f"{what}; which of {len(findings.commits)} commits between the versions did it, nothing tells"
+        nothing = {"summary": summary, "location": None, "culprit_commit": None, "strategy": None, "repository": None}
+        found = found.model_copy(update=nothing)
     return found.model_copy(update={"confidence": "low"})
 
 

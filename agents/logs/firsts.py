@@ -196,7 +196,7 @@ class Firsts:
 
     def _follow(self, lines: Sequence[str], end: int, number: int) -> None:
         """Keep lines up to `end` as long as they are wanted: rows, blank lines, and a few others between and after."""
-        for at in range(self._until - number + 1, end):
+        for at in range(max(self._until - number + 1, 0), end):  # what comes first need not be line 1
             if self._wanted <= 0:
                 self._stopped = number + at if self._room == "serious" else 0
                 return

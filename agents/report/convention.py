@@ -16,7 +16,7 @@ TYPES = (
 CONVENTIONAL = re.compile(
     rf"(?P<type>{'|'.join(TYPES)})(?:\((?P<scope>[^()\s]{{1,40}})\))?!?: (?P<words>\S.*)", re.IGNORECASE
 )
-"""The known types alone: `shop: sell water` names a package, as others do."""
+"""The known types alone: `ledger: round once` names a package, as others do."""
 
 
 class Convention(BaseModel):

@@ -39,6 +39,7 @@ class Ending:
     left: list[str]
     """Branches, pull requests and issues in the forge."""
     pull_request: dict[str, Any] | None
+    """The fix, else the pin."""
     issue: dict[str, Any] | None
 
     @property
@@ -103,6 +104,7 @@ async def _through(failure: Failure, settings: Settings, db: Database, queue: Fa
     }
     left = [path.name for path in (failure.folder / "forge").rglob("refs/heads/selfheal/*")]
     left += [record["url"] for kind in records.values() for record in kind]
+    records["pulls"].sort(key=lambda record: record["head"].endswith("-pin"))
     return Ending(shown, left, *(next(iter(records[kind]), None) for kind in ("pulls", "issues")))
 
 
@@ -157,45 +159,57 @@ def without_evidence(failure: Failure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "category", "says", "issues"),
+    ("spoil", "says"),
     [
-        (without_logs, "unknown", "there are no logs of the canary", 1),
-        (with_empty_logs, "unknown", "there are no logs of the canary", 1),
-        (without_evidence, "unknown", "the source repository is not known", 0),
-        # only the image differs between the versions: the cause is code, and no more is said than that
-        (without_repository, "code", "the source repository cannot be read: there is no bare repository at ", 1),
-        (with_broken_repository, "code", "the source repository cannot be read: git fetch: ", 1),
-        (with_unknown_revisions, "code", f"annotations of the ReplicaSet: {NOWHERE} is no commit or tag of ", 1),
-        (with_a_revision_that_is_an_option, "code", "ReplicaSet: --output=/tmp/x is no commit or tag of ", 1),
-        (without_traces, "code", "no pull request: the cause is code, but no change is known to have done it", 1),
+        (without_logs, "there are no logs of the canary"),
+        (with_empty_logs, "there are no logs of the canary"),
+        (without_evidence, "the source repository is not known"),
     ],
 )
-async def test_what_nothing_can_come_of_ends_in_an_honest_report(
-    failure: Failure, tmp_path: Path, spoil: Callable[[Failure], None], category: str, says: str, issues: int
+async def test_where_nothing_is_known_the_report_says_why(
+    failure: Failure, tmp_path: Path, spoil: Callable[[Failure], None], says: str
 ) -> None:
-    """In the repository too, where there is one."""
     ground = failure.move(tmp_path / "ground")
     spoil(ground)
     ending = await heal(ground)
-    assert ending.incident["state"] == "reported"
+    assert (ending.incident["state"], ending.pull_request) == ("reported", None)
     assert says in ending.said
     assert "\n" not in ending.said
+    assert_nothing_is_claimed(ending, "unknown")
+    assert ending.incident["attempts"][0]["timeline"][-1]["detail"] == ending.said
+    assert (ending.issue is None) == (spoil is without_evidence)  # then no repository is known to tell it in
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (without_repository, "the source repository cannot be read: there is no bare repository at "),
+        (with_broken_repository, "the source repository cannot be read: git fetch: "),
+        (with_unknown_revisions, f"annotations of the ReplicaSet: {NOWHERE} is no commit or tag of "),
+        (with_a_revision_that_is_an_option, "ReplicaSet: --output=/tmp/x is no commit or tag of "),
+        (without_traces, "commits between the versions did it, nothing tells"),
+    ],
+)
+async def test_where_only_the_image_differs_the_stable_one_is_offered_and_no_more_is_claimed(
+    failure: Failure, tmp_path: Path, spoil: Callable[[Failure], None], says: str
+) -> None:
+    ground = failure.move(tmp_path / "ground")
+    spoil(ground)
+    ending = await heal(ground)
+    assert ending.incident["state"] == "proposed"
+    assert ending.pull_request is not None
+    assert ending.pull_request["draft"]
+    assert ending.pull_request["body"].startswith("**Rolls back, does not cure:**")
+    assert re.sub(r"[\\`]", "", says) in re.sub(r"[\\`]", "", ending.pull_request["body"])
+    assert_nothing_is_claimed(ending, "code")
+    assert len(ending.left) == 2  # the pull request and its branch
+
+
+def assert_nothing_is_claimed(ending: Ending, category: str) -> None:
+    """No place and no commit, with the lowest confidence."""
     diagnosis = ending.incident["diagnosis"]
     assert (diagnosis["category"], diagnosis["confidence"], diagnosis["location"]) == (category, "low", None)
     assert diagnosis["culprit_commit"] is None
-    assert ending.incident["attempts"][0]["timeline"][-1]["detail"] == ending.said
-    assert len(ending.left) == issues
-    assert (ending.issue is not None) == bool(issues)
-
-
-async def test_a_log_without_a_trace_is_said_to_be_one(failure: Failure, tmp_path: Path) -> None:
-    ground = failure.move(tmp_path / "ground")
-    without_traces(ground)
-    summary = (await heal(ground)).incident["diagnosis"]["summary"]
-    assert summary == (
-        "the canary's logs hold errors that the stable version's do not, but no traceback; of what was deployed only "
-        "the images differ, so it lies in the code"
-    )
 
 
 @pytest.mark.parametrize(

@@ -343,7 +343,8 @@ def answered(status: int, count: int = 20) -> str:
     return "".join(f"GET /books {200} 2ms\nGET /users/{at} {status} 3ms\n" for at in range(count))
 
 
-async def diagnosed(canary: str) -> tuple[Diagnosis, FakeRepository]:
+async def diagnosed(canary: str, until: int = 1) -> tuple[Diagnosis, FakeRepository]:
+    """Of the range up to a commit."""
     broken = EXPRESS.replace(
         "async function loadUser(id) { return {}; }", "async function loadUser(id) { return id.x.y; }"
     )
@@ -352,7 +353,7 @@ async def diagnosed(canary: str) -> tuple[Diagnosis, FakeRepository]:
         FakeCommit("Load users otherwise", {"app.js": broken}),
         FakeCommit("Books", {"app.js": broken.replace("res.send([])", "res.send([1])")}),
     )
-    bundle = bundle_of(canary, answered(200), commits=(repository.shas[0], repository.shas[-1]))
+    bundle = bundle_of(canary, answered(200), commits=(repository.shas[0], repository.shas[until]))
     return diagnose(await triage(bundle, repository, None)), repository
 
 
@@ -363,6 +364,13 @@ async def test_a_route_that_only_the_canary_answers_with_errors_leads_to_the_cha
     assert (found.location.file, found.location.function) == ("app.js", "loadUser")
     assert "GET /users/* is answered with 500 20 of 20 times by the canary and 0 of 20 times" in found.summary
     assert found.claims[0].evidence[0].quote == "GET /users/0 500 3ms"
+
+
+async def test_of_several_commits_none_is_blamed_for_a_route_that_fails_without_a_trace() -> None:
+    """The nearest to the handler need not be the one: what breaks it may lie two calls further in."""
+    found, _ = await diagnosed(answered(500), until=2)
+    assert (found.category, found.location, found.culprit_commit, found.strategy) == ("code", None, None, None)
+    assert "which of 2 commits between the versions did it, nothing tells" in found.summary
 
 
 async def test_where_the_canary_complains_of_its_database_no_change_behind_a_route_is_blamed() -> None:

@@ -178,3 +178,9 @@ def test_of_any_text_the_bound_holds_and_every_line_is_where_it_was(lines: list[
         if short.how is None:
             assert short.text == text
         assert short.kept <= short.of
+
+
+def test_what_is_first_seen_in_the_middle_of_a_log_begins_there() -> None:
+    firsts = Firsts(4096)
+    firsts.see("first seen\nsecond", 33)
+    assert firsts.kept == [(33, "first seen"), (34, "second")]
