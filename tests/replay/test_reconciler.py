@@ -33,7 +33,7 @@ async def test_a_failure_that_nobody_notified_is_an_incident_within_five_seconds
         bundle = await service.sealed(recording)
         assert bundle is not None
         assert any(evidence in bundle.contents[item.id] for item in bundle.logs("canary"))
-        assert service.queue.entries
+        await until(lambda: service.queue.entries)  # handing it over is the step after sealing it
 
 
 @pytest.mark.parametrize("number", ["29"])
