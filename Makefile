@@ -21,7 +21,7 @@ demo: $(READY)
 	@$(BIN)/selfheal demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
