@@ -138,8 +138,8 @@ def test_both_scenarios_are_healed_whatever_their_code_calls_things(
 
 
 @pytest.mark.skipif(
-    not os.environ.get("SELFHEAL_TEST_GO_DEMO"),  # noqa: TID251 - no setting of the service
-    reason="Go compiles its libraries four times: set SELFHEAL_TEST_GO_DEMO, or run `make bench ONLY=loop`",
+    not os.environ.get("TEST_GO_DEMO"),  # noqa: TID251 - no setting of the service
+    reason="Go compiles its libraries four times: set TEST_GO_DEMO, or run `make bench ONLY=loop`",
 )
 @pytest.mark.skipif(golang.obstacle() is not None, reason=f"{golang.obstacle()}")
 @pytest.mark.usefixtures("needs_bubblewrap")
