@@ -52,7 +52,7 @@ def _suspect(hunk: Hunk, commit: Commit, reached: Sequence[Reached], sources: So
     words = " ".join(line.text for line in (*hunk.added, *hunk.removed))
     score = REACHED * (COSTLY if what == "slow" and WORK.search(words) else 1.0) * OUTER**nearest.depth
     place = (
-        f"{nearest.function}, which the {what} request reaches"
+        f"the function {nearest.function}, which the {what} request reaches"
         if nearest.function
         else f"what answers the {what} request"
     )

@@ -70,6 +70,8 @@ class Cutter:
         if self._begun:
             self._take(self._begun)
             self._begun = ""
+        elif self._skips:
+            self._number += 1  # a last line of which no word is short enough to be kept
         of = self._number - 1
         kinds = f"the beginning, the first of each of {self._firsts.kinds} kinds of lines, and the newest lines"
         if self._firsts.missed:
@@ -86,7 +88,7 @@ class Cutter:
         kept = [one for one in kept if one[0] < start]
         written = self._written(kept, newest)
         gaps = sum(1 for _ in GAP.finditer(written))
-        return Shortened(written, _lines_of(written) - gaps, of, kinds)
+        return Shortened(written, (_lines_of(written) if written else 0) - gaps, of, kinds)
 
     def _take(self, text: str) -> None:
         """Whole lines, with places among them where others were left out."""

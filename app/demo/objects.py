@@ -36,9 +36,9 @@ class Stage:
 
     @property
     def condition(self) -> str:
-        """What the analysis wanted of it."""
+        """What the analysis wanted of it. A stable version that stumbled while it was measured does not excuse it."""
         if self.scenario.metric == "latency-p95":
-            return f"result <= {max(2 * self.stable.p95, 0.01):.3f}"
+            return f"result <= {min(max(2 * self.stable.p95, 0.01), self.canary.p95 / 2):.3f}"
         return "result >= 0.95"
 
     @property

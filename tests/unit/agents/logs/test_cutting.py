@@ -180,6 +180,11 @@ def test_of_any_text_the_bound_holds_and_every_line_is_where_it_was(lines: list[
         assert short.kept <= short.of
 
 
+def test_a_line_of_one_endless_word_is_a_line_that_was_left_out() -> None:
+    assert cut("a" * 500, 2048) == (f"{gap_line(1)}\n", 0, 1, cut("a" * 500, 2048).how)
+    assert cut("begin\n" + "a" * 500 + "\nend", 2048).text.split("\n")[-1] == "end"
+
+
 def test_what_is_first_seen_in_the_middle_of_a_log_begins_there() -> None:
     firsts = Firsts(4096)
     firsts.see("first seen\nsecond", 33)
