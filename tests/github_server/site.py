@@ -29,10 +29,10 @@ class GitHubSite(Site):
         return self._repository.branches()
 
     def pulls(self) -> list[Record]:
-        return [self._record(thread) for thread in self._repository.pulls]
+        return [record_of(self.url, thread) for thread in self._repository.pulls]
 
     def issues(self) -> list[Record]:
-        return [self._record(thread) for thread in self._repository.issues]
+        return [record_of(self.url, thread) for thread in self._repository.issues]
 
     async def push(self, branch: str) -> None:
         self._repository.push(branch, {"hand.txt": "x\n"}, "by hand")
@@ -83,17 +83,19 @@ class GitHubSite(Site):
         """Author and text of each comment."""
         return [(note.author, note.body) for note in self._repository.thread(number).comments]
 
-    def _record(self, thread: Thread) -> Record:
-        kind = "pull" if thread.head else "issues"
-        return Record(
-            number=thread.number,
-            url=f"{self.url}/{kind}/{thread.number}",
-            state="merged" if thread.merged else thread.state,
-            draft=thread.draft,
-            title=thread.title,
-            body=thread.body,
-            branch=thread.head,
-            base=thread.base,
-            author=thread.author,
-            merged_as=thread.merged_as,
-        )
+
+def record_of(url: str, thread: Thread) -> Record:
+    """What the forge has to tell of a thread of the repository."""
+    kind = "pull" if thread.head else "issues"
+    return Record(
+        number=thread.number,
+        url=f"{url}/{kind}/{thread.number}",
+        state="merged" if thread.merged else thread.state,
+        draft=thread.draft,
+        title=thread.title,
+        body=thread.body,
+        branch=thread.head,
+        base=thread.base,
+        author=thread.author,
+        merged_as=thread.merged_as,
+    )

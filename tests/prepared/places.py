@@ -13,7 +13,7 @@ from app.adapters.checkout.mirrors import Remote
 from app.adapters.forge_local import LocalForge
 from tests.github_server import WRITER, GitHubServer, Grant
 from tests.github_server.clients import WRITER_TOKEN, access_of, forge_of
-from tests.github_server.hub import Thread
+from tests.github_server.site import record_of
 from tests.histories import History, make_repository
 from tests.prepared.rows import PullRequest
 from tests.scratch import Scratch
@@ -141,10 +141,10 @@ class GitHubPlace(Place):
         return self.server.url(repository.full_name), repository.path
 
     def pulls(self, url: str) -> list[Record]:
-        return [self._record(url, thread) for thread in self._repository(url).pulls]
+        return [record_of(url, thread) for thread in self._repository(url).pulls]
 
     def issues(self, url: str) -> list[Record]:
-        return [self._record(url, thread) for thread in self._repository(url).issues]
+        return [record_of(url, thread) for thread in self._repository(url).issues]
 
     def open(self, url: str, wanted: PullRequest) -> None:
         repository = self._repository(url)
@@ -164,20 +164,6 @@ class GitHubPlace(Place):
 
     def _repository(self, url: str) -> Any:
         return self.server.hub.repositories[url.removeprefix(f"{self.server.web}/").lower()]
-
-    def _record(self, url: str, thread: Thread) -> Record:
-        kind = "pull" if thread.head else "issues"
-        return Record(
-            number=thread.number,
-            url=f"{url}/{kind}/{thread.number}",
-            state="merged" if thread.merged else thread.state,
-            draft=thread.draft,
-            title=thread.title,
-            body=thread.body,
-            branch=thread.head,
-            base=thread.base,
-            merged_as=thread.merged_as,
-        )
 
 
 @contextlib.contextmanager
