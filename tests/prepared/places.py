@@ -13,6 +13,7 @@ from app.adapters.checkout.mirrors import Remote
 from app.adapters.forge_local import LocalForge
 from tests.github_server import WRITER, GitHubServer, Grant
 from tests.github_server.clients import WRITER_TOKEN, access_of, forge_of
+from tests.github_server.hub import Thread
 from tests.github_server.site import record_of
 from tests.histories import History, make_repository
 from tests.prepared.rows import PullRequest
