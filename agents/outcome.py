@@ -123,9 +123,9 @@ async def _publish(story: Story, publisher: Publisher, rollback: Rollback | Unpi
         return await _report_beside(story, reasons, publisher, rollback)
     if not isinstance(rollback, Rollback):
         return outcome
-    if isinstance(outcome, Joined | LeftAlone) and "merged" in {
-        getattr(outcome, name, "") for name in ("state", "because")
-    }:
+    joined_merged = isinstance(outcome, Joined) and outcome.state == "merged"
+    own_merged = isinstance(outcome, LeftAlone) and outcome.because == "merged"
+    if joined_merged or own_merged:
         await rollback.call_off(story.bundle, outcome.pull_request.url)
         return outcome
     if isinstance(outcome, LeftAlone) and outcome.because == "closed":
